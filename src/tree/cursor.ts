@@ -35,6 +35,14 @@ export class MapCursor {
     return copy;
   }
 
+  /** Goes to the root again. */
+  rewind(): void {
+    this.node = this.#above[0] ?? this.node;
+    this.#above.length = 0;
+    this.#indexes.length = 0;
+    this.index = 0;
+  }
+
   /** False where all entries of the node are passed; after `climb`, those of the map. */
   get within(): boolean {
     return this.index >= 0 && this.index < this.node.count;
@@ -96,6 +104,22 @@ export class MapCursor {
     return place.#ascend() && place.advance(by) ? place : undefined;
   }
 
+  /** Whether a name, which is behind those of this node, falls into the node on its right. */
+  fallsRight(name: Uint8Array, from: number, to: number): boolean {
+    const depth = this.#above.length - 1;
+    if (depth < 0) return false;
+    const above = this.#above[depth];
+    const right = this.#indexes[depth] + 1;
+    if (right < above.count) {
+      if (above.lowerBound(name, from, to) === right) return true;
+      return right === above.count - 1 && this.#isLastBelow(depth);
+    }
+    const place = this.neighbour(1);
+    if (place === undefined) return false;
+    const { node, index } = place;
+    return node.lowerBound(name, from, to) <= index || (index === node.count - 1 && place.isLast);
+  }
+
   /** Goes to the node beside this one, which there is. */
   turn(by: Direction): void {
     this.#ascend();
@@ -105,6 +129,11 @@ export class MapCursor {
 
   /** Whether the node is the last of its level. */
   get isLast(): boolean {
-    return this.#above.every((node, depth) => this.#indexes[depth] === node.count - 1);
+    return this.#isLastBelow(this.#above.length);
+  }
+
+  #isLastBelow(depth: number): boolean {
+    for (let i = 0; i < depth; i++) if (this.#indexes[i] !== this.#above[i].count - 1) return false;
+    return true;
   }
 }

@@ -14,7 +14,7 @@
  * last name. They can move no end: such a node is written by itself, and nothing in it is looked at
  * but what is replaced.
  */
-import { compareBytes, compareRange, equalBytes } from '../ground/bytes.js';
+import { equalBytes } from '../ground/bytes.js';
 import { INLINE_MAP_BYTES_MAX } from '../ground/limits.js';
 import { boundaryHash, NATURAL } from './boundary.js';
 import { Chunker } from './chunker.js';
@@ -169,9 +169,10 @@ function* editLevel(
   edits: EditSource,
 ): Generator<void, Change[]> {
   const changes: Change[] = [];
+  const cursor = new MapCursor(writer.cache, root);
   let source = edits;
   for (let { name } = source; name !== undefined; { name } = source) {
-    const cursor = new MapCursor(writer.cache, root);
+    cursor.rewind();
     cursor.descendTo(level, 1, name.bytes, name.start, name.end);
     const replacement = replaceIn(writer, cursor, source);
     if (replacement.isDone) {
@@ -210,7 +211,7 @@ function replaceIn(writer: NodeWriter, cursor: MapCursor, edits: EditSource): Re
     if (name === undefined) break;
     const index = node.lowerBound(name.bytes, name.start, name.end);
     if (index === node.count) {
-      fits = !cursor.isLast && !fallsRight(cursor, name);
+      fits = !cursor.isLast && !cursor.fallsRight(name.bytes, name.start, name.end);
       break;
     }
     if (!node.nameIs(index, name.bytes, name.start, name.end)) return undone(results, edits);
@@ -233,14 +234,6 @@ function replaceIn(writer: NodeWriter, cursor: MapCursor, edits: EditSource): Re
 
 function undone(results: readonly Result[], edits: EditSource): Replacement {
   return { isDone: false, edits: results.length === 0 ? edits : new Applied(results, edits) };
-}
-
-/** Whether a name, which is behind a node, falls into the one on its right. */
-function fallsRight(cursor: MapCursor, name: NameSlice): boolean {
-  const right = cursor.neighbour(1);
-  if (right === undefined) return false;
-  if (right.isLast && right.index === right.node.count - 1) return true;
-  return compareRange(name.bytes, name.start, name.end, right.node.name(right.index)) <= 0;
 }
 
 /** What an edit made of its entry. */
@@ -305,10 +298,11 @@ class ChangeSource implements EditSource {
   }
 }
 
+/** A node that went into a region, and where it stands; undefined for the top. */
 interface OldNode {
-  readonly name: Uint8Array;
-  /** Undefined for the top. */
-  readonly address: Uint8Array | undefined;
+  readonly node: Node;
+  readonly above: Node | undefined;
+  readonly index: number;
 }
 
 /** A stretch of one level that is cut anew. */
@@ -368,7 +362,7 @@ class Region {
   /** Whether the edit at hand falls into the node right of the cursor. */
   #nextTouched(): boolean {
     const { name } = this.#edits;
-    return name !== undefined && fallsRight(this.#cursor, name);
+    return name !== undefined && this.#cursor.fallsRight(name.bytes, name.start, name.end);
   }
 
   /** Whether the node's old end is a natural end still. */
@@ -409,14 +403,18 @@ class Region {
     this.chunker.finish();
     const fresh = this.chunker.out;
     let at = 0;
-    for (const { name, address } of this.#old) {
-      for (; at < fresh.length && compareBytes(fresh[at].bytes, name) < 0; at++) {
+    for (const { node, above, index } of this.#old) {
+      const last = node.count - 1;
+      for (; at < fresh.length && isBefore(fresh[at], node, last); at++) {
         out.push(changeTo(fresh[at], fresh[at].bytes));
       }
-      const isKept = at < fresh.length && equalBytes(fresh[at].bytes, name);
-      const next = isKept ? fresh[at++] : undefined;
-      if (next && address && equalBytes(next.address, address)) continue;
-      out.push(changeTo(next, name));
+      const next = fresh[at];
+      if (next === undefined || !node.nameIs(last, next.bytes, 0, next.bytes.length)) {
+        out.push(changeTo(undefined, node.name(last)));
+        continue;
+      }
+      at++;
+      if (above?.childIs(index, next.address) !== true) out.push(changeTo(next, next.bytes));
     }
     for (; at < fresh.length; at++) out.push(changeTo(fresh[at], fresh[at].bytes));
   }
@@ -428,5 +426,11 @@ function isForced(end: Spot | undefined): boolean {
 
 function oldNode(cursor: MapCursor): OldNode {
   const { node, place } = cursor;
-  return { name: node.name(node.count - 1), address: place?.node.childAddress(place.index) };
+  return { node, above: place?.node, index: place?.index ?? 0 };
+}
+
+/** Whether a child's last name is before one of a node. */
+function isBefore({ bytes }: FreshChild, node: Node, index: number): boolean {
+  const { length } = bytes;
+  return node.lowerBound(bytes, 0, length) <= index && !node.nameIs(index, bytes, 0, length);
 }

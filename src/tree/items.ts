@@ -13,7 +13,7 @@ import {
   LEAF_ENTRY_OVERHEAD,
 } from './boundary.js';
 import type { Node } from './node.js';
-import { type FreshRecord, type Link, measure } from './record.js';
+import { type FreshRecord, type Link, plainLengthAt } from './record.js';
 import type { Totals } from './totals.js';
 
 /**
@@ -76,22 +76,6 @@ export class Items {
     return this.length === 0 ? 0 : this.ends[this.length - 1];
   }
 
-  #push(
-    node: Node | undefined,
-    index: number,
-    fresh: Fresh | undefined,
-    hash: number,
-    end: number,
-  ) {
-    const at = this.length++;
-    if (at === this.hashes.length) this.#grow(at + 1);
-    this.nodes[at] = node;
-    this.indexes[at] = index;
-    this.fresh[at] = fresh;
-    this.hashes[at] = hash;
-    this.ends[at] = end;
-  }
-
   #grow(length: number): void {
     const { hashes, ends } = this;
     const longer = Math.max(length, hashes.length * 2);
@@ -106,25 +90,36 @@ export class Items {
     const own =
       'plainLength' in fresh ? LEAF_ENTRY_OVERHEAD + fresh.plainLength : INNER_ENTRY_LENGTH;
     const hash = hashFinish(hashContinue(hashSeed(this.level, 0), bytes, nameStart, nameEnd));
-    this.#push(undefined, 0, fresh, hash, this.plainLength + own + nameEnd - nameStart);
+    const end = this.plainLength + own + nameEnd - nameStart;
+    const at = this.length++;
+    if (at === this.hashes.length) this.#grow(at + 1);
+    this.nodes[at] = undefined;
+    this.indexes[at] = 0;
+    this.fresh[at] = fresh;
+    this.hashes[at] = hash;
+    this.ends[at] = end;
   }
 
   /** Appends the entries `[from, until)` of a node. */
   pushKept(node: Node, from: number, until: number): void {
     const { bytes, prefixStart, prefixLength } = node;
     const isLeaf = node.level === 0;
-    const prefix = hashContinue(
-      hashSeed(this.level, 0),
-      bytes,
-      prefixStart,
-      prefixStart + prefixLength,
-    );
+    const prefixEnd = prefixStart + prefixLength;
+    const prefix = hashContinue(hashSeed(this.level, 0), bytes, prefixStart, prefixEnd);
     let end = this.plainLength;
-    for (let i = from; i < until; i++) {
+    let at = this.length;
+    this.length = at + until - from;
+    if (this.length > this.hashes.length) this.#grow(this.length);
+    const { nodes, indexes, fresh, hashes, ends } = this;
+    for (let i = from; i < until; i++, at++) {
       end += node.nameLength(i);
-      end += isLeaf ? LEAF_ENTRY_OVERHEAD + measure(node, i).plainLength : INNER_ENTRY_LENGTH;
+      end += isLeaf ? LEAF_ENTRY_OVERHEAD + plainLengthAt(node, i) : INNER_ENTRY_LENGTH;
       const hash = hashContinue(prefix, bytes, node.suffixStart(i), node.suffixEnd(i));
-      this.#push(node, i, undefined, hashFinish(hash), end);
+      nodes[at] = node;
+      indexes[at] = i;
+      fresh[at] = undefined;
+      hashes[at] = hashFinish(hash);
+      ends[at] = end;
     }
   }
 
@@ -132,6 +127,19 @@ export class Items {
     const fresh = this.fresh[index];
     if (fresh !== undefined) return fresh.bytes.slice(fresh.nameStart, fresh.nameEnd);
     return (this.nodes[index] as Node).name(this.indexes[index]);
+  }
+
+  /** Copies a name to the beginning of `out`, and returns its length. */
+  copyName(index: number, out: Uint8Array): number {
+    const fresh = this.fresh[index];
+    if (fresh === undefined) {
+      const node = this.nodes[index] as Node;
+      node.copyName(this.indexes[index], out);
+      return node.nameLength(this.indexes[index]);
+    }
+    const { bytes, nameStart, nameEnd } = fresh;
+    for (let from = nameStart, at = 0; from < nameEnd; from++, at++) out[at] = bytes[from];
+    return nameEnd - nameStart;
   }
 
   /** The hash by which a forced cut is chosen. */

@@ -42,8 +42,9 @@ interface Facts {
   readonly id: number | undefined;
   /** Patches under its stored form. */
   readonly depth: number;
-  /** The sums of its entries, where they are known. */
+  /** The sums of its entries, where they are known, and whether it is known to have no links. */
   readonly totals?: Readonly<Totals>;
+  readonly linkless?: boolean;
 }
 
 /** A body in its slab. */
@@ -64,8 +65,8 @@ export class NodeCache {
   readonly contents: ContentStore;
   /** The shapes that its nodes, and those who write them, have in common. */
   readonly shapes: Shapes = new Shapes();
-  readonly #byId = new Map<number, Node>();
-  readonly #written = new Map<number, Place>();
+  /** By id: nodes, and where those lie that were written and are not parsed yet. */
+  readonly #byId = new Map<number, Node | Place>();
   readonly #leaves: Pool;
   readonly #inner: Pool;
 
@@ -105,12 +106,8 @@ export class NodeCache {
   }
 
   #cached(id: number): Node | undefined {
-    const node = this.#byId.get(id);
-    if (node !== undefined) return node;
-    const written = this.#written.get(id);
-    if (written === undefined) return undefined;
-    this.#written.delete(id);
-    return this.#parse(written);
+    const found = this.#byId.get(id);
+    return found === undefined || found instanceof Node ? found : this.#parse(found);
   }
 
   child(node: Node, index: number): Node {
@@ -120,9 +117,18 @@ export class NodeCache {
       if (!kid.use.touched) kid.use.touched = true;
       return kid;
     }
-    const loaded = this.load(node.childId(index), node.childAddress(index), node.level - 1);
+    const loaded = this.#childOf(node, index);
     if (!node.evicted) node.keepKid(index, loaded);
     return loaded;
+  }
+
+  #childOf(node: Node, index: number): Node {
+    const id = node.childId(index);
+    const cached = id === undefined ? undefined : this.#cached(id);
+    if (cached !== undefined && node.childIs(index, cached.address)) {
+      return checkLevel(cached, node.level - 1);
+    }
+    return this.load(id, node.childAddress(index), node.level - 1);
   }
 
   /**
@@ -133,7 +139,7 @@ export class NodeCache {
     const header = readNodeHeader(body.buffer, 0, facts.plainLength);
     const place = this.#copy(body.buffer, 0, body.length, header, facts);
     place.slab.written.push(facts.id);
-    this.#written.set(facts.id, place);
+    this.#byId.set(facts.id, place);
   }
 
   /** Copies a body to where it stays, with room for the numbers that parsing sums up. */
@@ -161,6 +167,7 @@ export class NodeCache {
       depth: facts.depth,
       address: facts.address,
       totals: facts.totals,
+      linkless: facts.linkless,
     };
     return { slab, source };
   }
@@ -206,13 +213,15 @@ export class NodeCache {
         slabs.push(oldest);
         continue;
       }
+      for (const id of oldest.written) {
+        const found = this.#byId.get(id);
+        if (found instanceof Node || found?.slab !== oldest) continue;
+        this.#byId.delete(id);
+      }
       for (const node of oldest.nodes) {
         const { id } = node;
         if (id !== undefined && this.#byId.get(id) === node) this.#byId.delete(id);
         node.evict();
-      }
-      for (const id of oldest.written) {
-        if (this.#written.get(id)?.slab === oldest) this.#written.delete(id);
       }
       return;
     }

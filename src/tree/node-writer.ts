@@ -13,6 +13,8 @@ import { type AlgorithmNumber, BlockKind, writeBlockHeader } from '../ground/blo
 import { equalBytes } from '../ground/bytes.js';
 import { badRange } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
+import { NAME_BYTES_MAX } from '../ground/limits.js';
+import { ItemRuns, totalsAt, totalsOf } from './item-runs.js';
 import type { Fresh, FreshChild, Items } from './items.js';
 import { NODE_HEADER, type Node } from './node.js';
 import type { NodeCache } from './node-cache.js';
@@ -40,6 +42,8 @@ const CACHED_NODES = 4_096;
 const body = new BodyWriter();
 let base: StoredNode | undefined;
 let prefixLength = 0;
+const first = new Uint8Array(NAME_BYTES_MAX);
+const last = new Uint8Array(NAME_BYTES_MAX);
 
 export class NodeWriter {
   readonly cache: NodeCache;
@@ -47,6 +51,8 @@ export class NodeWriter {
   readonly algorithm: AlgorithmNumber;
   readonly #links: Link[] = [];
   readonly #firstLinks: number[] = [];
+  readonly #runs = new ItemRuns();
+  #linkless = false;
   #totals: Totals = { ...NO_TOTALS };
 
   constructor(cache: NodeCache, blocks: BlockWriter, algorithm: AlgorithmNumber) {
@@ -84,6 +90,7 @@ export class NodeWriter {
     prefixLength = node.prefixLength;
     body.reset(node.bytes, node.start);
     this.#replaceTotals(node, indexes, fresh);
+    this.#linkless = node.linkless;
     const replaced = (section: Section): void => {
       let from = 0;
       for (const [i, index] of indexes.entries()) {
@@ -175,7 +182,15 @@ export class NodeWriter {
     const id = this.blocks.put(body, plainLength, address, base);
     if (this.blocks.blockCount > CACHED_NODES) return id;
     const depth = this.blocks.patched && base !== undefined ? base.depth + 1 : 0;
-    this.cache.adopt(body, { address, plainLength, id, depth, totals: this.#totals });
+    const facts = {
+      address,
+      plainLength,
+      id,
+      depth,
+      totals: this.#totals,
+      linkless: this.#linkless,
+    };
+    this.cache.adopt(body, facts);
     return id;
   }
 
@@ -191,13 +206,17 @@ export class NodeWriter {
   #build(items: Items, from: number, until: number): number {
     base = mainSource(items, from, until);
     body.reset(base?.bytes, base?.start);
-    this.#totals = { ...NO_TOTALS };
     this.#links.length = 0;
     this.#firstLinks.length = 0;
+    this.#runs.read(items, from, until);
     writeBlockHeader(body, BlockKind.node, this.algorithm);
     body.u8(items.level).u16(until - from);
-    const build = items.level === 0 ? this.#buildLeaf : this.#buildInner;
-    const plainLength = build.call(this, items, from, until);
+    const plainLength =
+      items.level === 0
+        ? this.#buildLeaf(items, from, until)
+        : this.#buildInner(items, from, until);
+    this.#totals = this.#runs.totals();
+    this.#runs.release();
     this.#checkTotals();
     return plainLength;
   }
@@ -210,7 +229,7 @@ export class NodeWriter {
   }
 
   #buildLeaf(items: Items, from: number, until: number): number {
-    const table = this.#collectShapes(items, from, until);
+    const table = this.#collectShapes();
     let tableLength = 0;
     const count = varintLength(table.length);
     for (const shape of table) tableLength += shape.encoded.length;
@@ -219,49 +238,49 @@ export class NodeWriter {
       body.varint(table.length);
       for (const shape of table) body.bytes(shape.encoded);
     });
-    this.#writeRuns(items, from, until, SUFFIX_LENGTHS);
-    this.#writeRuns(items, from, until, RECORD_LENGTHS);
-    this.#writeRuns(items, from, until, SUFFIXES);
-    this.#writeRuns(items, from, until, RECORDS);
+    this.#writeRuns(SUFFIX_LENGTHS);
+    this.#writeRuns(RECORD_LENGTHS);
+    this.#writeRuns(SUFFIXES);
+    this.#writeRuns(RECORDS);
     const plainLength = body.length;
-    this.#collectLinks(items, from, until);
+    this.#collectLinks();
     this.#writeLinks();
     return plainLength;
   }
 
   #buildInner(items: Items, from: number, until: number): number {
     this.#writePrefix(items, from, until, () => {});
-    this.#writeRuns(items, from, until, SUFFIX_LENGTHS);
-    this.#writeRuns(items, from, until, SUFFIXES);
-    this.#writeRuns(items, from, until, DIGESTS);
-    this.#writeRuns(items, from, until, CUTS);
-    this.#writeRuns(items, from, until, TOTALS);
+    this.#writeRuns(SUFFIX_LENGTHS);
+    this.#writeRuns(SUFFIXES);
+    this.#writeRuns(DIGESTS);
+    this.#writeRuns(CUTS);
+    this.#writeRuns(TOTALS);
     const plainLength = body.length;
-    this.#writeRuns(items, from, until, IDS);
-    this.#sumTotals(items, from, until);
+    this.#writeRuns(IDS);
     return plainLength;
   }
 
   /** The sorted shapes in use, each with its index in `slot`. */
-  #collectShapes(items: Items, from: number, until: number): readonly Shape[] {
+  #collectShapes(): readonly Shape[] {
     const mark = ++marks;
     const table: Shape[] = [];
-    for (let i = from; i < until; i++) {
-      const fresh = items.fresh[i] as FreshRecord | undefined;
-      const shape = fresh?.shape ?? keptShape(items.nodes[i] as Node, items.indexes[i]);
-      if (shape.mark === mark) continue;
-      shape.mark = mark;
-      table.push(shape);
+    for (let r = 0; r < this.#runs.length; r++) {
+      const { node, fresh, from, until } = this.#runs.at(r);
+      const isOne = node === undefined || node.shapes.length === 1;
+      for (let i = isOne ? until - 1 : from; i < until; i++) {
+        const shape = node === undefined ? (fresh as FreshRecord).shape : keptShape(node, i);
+        if (shape.mark === mark) continue;
+        shape.mark = mark;
+        table.push(shape);
+      }
     }
     if (table.length > 1) table.sort(compareShapes);
     return numbered(table);
   }
 
   #writePrefix(items: Items, from: number, until: number, between: () => void): void {
-    const first = items.name(from);
-    const last = items.name(until - 1);
+    const most = Math.min(items.copyName(from, first), items.copyName(until - 1, last));
     let length = 0;
-    const most = Math.min(first.length, last.length);
     while (length < most && first[length] === last[length]) length++;
     prefixLength = length;
     body.u8(length);
@@ -269,22 +288,12 @@ export class NodeWriter {
     body.range(first, 0, length);
   }
 
-  /** Writes one section of every item, taking runs of neighbours from one node together. */
-  #writeRuns(items: Items, from: number, until: number, section: Section): void {
-    const { nodes, indexes, fresh } = items;
-    let i = from;
-    while (i < until) {
-      const node = nodes[i];
-      if (node === undefined) {
-        section.fresh(fresh[i] as FreshRecord & FreshChild);
-        i++;
-        continue;
-      }
-      const index = indexes[i];
-      let j = i + 1;
-      while (j < until && nodes[j] === node && indexes[j] === index + j - i) j++;
-      this.#writeKept(node, index, index + j - i, section);
-      i = j;
+  /** Writes one section of every item, of each run at once. */
+  #writeRuns(section: Section): void {
+    for (let r = 0; r < this.#runs.length; r++) {
+      const { node, fresh, from, until } = this.#runs.at(r);
+      if (node === undefined) section.fresh(fresh as FreshRecord & FreshChild);
+      else this.#writeKept(node, from, until, section);
     }
   }
 
@@ -293,30 +302,34 @@ export class NodeWriter {
       for (let i = from; i < until; i++) section.entry(node, i);
       return;
     }
-    const [start, end] = section.range(node, from, until);
+    const start = section.start(node, from);
+    const end = section.end(node, until - 1);
     if (node === base) body.keep(start - node.start, end - node.start);
     else body.range(node.bytes, start, end);
   }
 
-  #collectLinks(items: Items, from: number, until: number): void {
+  /** The links of all records; their numbers are those of the records, as the hash covers them. */
+  #collectLinks(): void {
+    this.#linkless = this.#runs.linkless;
+    if (this.#linkless) return;
     const links = this.#links;
-    for (let i = from; i < until; i++) {
-      this.#firstLinks.push(links.length);
-      const fresh = items.fresh[i] as FreshRecord | undefined;
-      if (fresh !== undefined) {
-        for (const link of fresh.links) links.push(link);
-        addTotals(this.#totals, fresh);
+    const firsts = this.#firstLinks;
+    for (let r = 0; r < this.#runs.length; r++) {
+      const { node, fresh, from, until } = this.#runs.at(r);
+      if (node === undefined) {
+        firsts.push(links.length);
+        for (const link of (fresh as FreshRecord).links) links.push(link);
         continue;
       }
-      const node = items.nodes[i] as Node;
-      const index = items.indexes[i];
-      const measured = measure(node, index);
-      addTotals(this.#totals, measured);
-      if (measured.links === 0) continue;
-      const first = node.hasLinks ? node.firstLink(index) : -1;
-      for (let l = 0; l < measured.links; l++)
-        links.push(first < 0 ? undefined : node.link(first + l));
+      for (let i = from; i < until; i++) {
+        firsts.push(links.length);
+        const count = node.linkless ? 0 : measure(node, i).links;
+        if (count === 0) continue;
+        const first = node.hasLinks ? node.firstLink(i) : -1;
+        for (let l = 0; l < count; l++) links.push(first < 0 ? undefined : node.link(first + l));
+      }
     }
+    this.#linkless = links.length === 0;
   }
 
   #writeLinks(): void {
@@ -324,27 +337,6 @@ export class NodeWriter {
     for (const first of this.#firstLinks) body.u16(first);
     for (const link of this.#links) body.u48(link ?? NO_ID);
   }
-
-  #sumTotals(items: Items, from: number, until: number): void {
-    for (let i = from; i < until; i++) {
-      const fresh = items.fresh[i];
-      addTotals(this.#totals, fresh ?? (items.nodes[i] as Node).childTotals(items.indexes[i]));
-    }
-  }
-}
-
-function totalsAt(node: Node, index: number): Readonly<Totals> {
-  return node.level === 0 ? measure(node, index) : node.childTotals(index);
-}
-
-/** The sums of a node's entries. */
-function totalsOf(node: Node): Readonly<Totals> {
-  if (node.totals === undefined) {
-    const totals = { ...NO_TOTALS };
-    for (let i = 0; i < node.count; i++) addTotals(totals, totalsAt(node, i));
-    node.totals = totals;
-  }
-  return node.totals;
 }
 
 /** A stored node that items come from, likely most of them. */
@@ -380,7 +372,9 @@ function keptShape(node: Node, index: number): Shape {
 interface Section {
   /** Whether the node's section can be copied as bytes. */
   same(node: Node): boolean;
-  range(node: Node, from: number, until: number): readonly [number, number];
+  /** Where what it has of an entry begins and ends there. */
+  start(node: Node, index: number): number;
+  end(node: Node, index: number): number;
   entry(node: Node, index: number): void;
   fresh(item: FreshRecord & FreshChild): void;
 }
@@ -391,14 +385,16 @@ const samePrefix = (node: Node): boolean => node.prefixLength === prefixLength;
 
 const SUFFIX_LENGTHS: Section = {
   same: samePrefix,
-  range: (node, from, until) => [node.suffixLengths + from, node.suffixLengths + until],
+  start: (node, index) => node.suffixLengths + index,
+  end: (node, index) => node.suffixLengths + index + 1,
   entry: (node, index) => body.u8(node.nameLength(index) - prefixLength),
   fresh: (item) => body.u8(item.nameEnd - item.nameStart - prefixLength),
 };
 
 const SUFFIXES: Section = {
   same: samePrefix,
-  range: (node, from, until) => [node.suffixStart(from), node.suffixEnd(until - 1)],
+  start: (node, index) => node.suffixStart(index),
+  end: (node, index) => node.suffixEnd(index),
   entry: (node, index) => {
     const start = node.suffixStart(index);
     const more = node.prefixLength - prefixLength;
@@ -418,7 +414,8 @@ function sameShapes(node: Node): boolean {
 
 const RECORD_LENGTHS: Section = {
   same: sameShapes,
-  range: (node, from, until) => [node.recordLengths + 2 * from, node.recordLengths + 2 * until],
+  start: (node, index) => node.recordLengths + 2 * index,
+  end: (node, index) => node.recordLengths + 2 * (index + 1),
   entry: (node, index) => {
     const { head } = measure(node, index);
     const length = node.recordEnd(index) - node.recordStart(index);
@@ -431,7 +428,8 @@ const RECORD_LENGTHS: Section = {
 
 const RECORDS: Section = {
   same: sameShapes,
-  range: (node, from, until) => [node.recordStart(from), node.recordEnd(until - 1)],
+  start: (node, index) => node.recordStart(index),
+  end: (node, index) => node.recordEnd(index),
   entry: (node, index) => {
     const { head } = measure(node, index);
     body.varint(newHead(node, head));
@@ -453,21 +451,24 @@ function headLength(head: number): number {
 
 const DIGESTS: Section = {
   same: always,
-  range: (node, from, until) => [node.digests + 32 * from, node.digests + 32 * until],
+  start: (node, index) => node.digests + 32 * index,
+  end: (node, index) => node.digests + 32 * (index + 1),
   entry: never,
   fresh: (item) => body.range(item.address, 1, 33),
 };
 
 const CUTS: Section = {
   same: always,
-  range: (node, from, until) => [node.cuts + from, node.cuts + until],
+  start: (node, index) => node.cuts + index,
+  end: (node, index) => node.cuts + index + 1,
   entry: never,
   fresh: (item) => body.u8(item.cut),
 };
 
 const TOTALS: Section = {
   same: always,
-  range: (node, from, until) => [node.recordStart(from), node.recordEnd(until - 1)],
+  start: (node, index) => node.recordStart(index),
+  end: (node, index) => node.recordEnd(index),
   entry: never,
   fresh: (item) => {
     body.varint(item.entries);
@@ -479,7 +480,8 @@ const TOTALS: Section = {
 
 const IDS: Section = {
   same: (node) => node.linksEnd - node.ids === 6 * node.count,
-  range: (node, from, until) => [node.ids + 6 * from, node.ids + 6 * until],
+  start: (node, index) => node.ids + 6 * index,
+  end: (node, index) => node.ids + 6 * (index + 1),
   entry: (node, index) => body.u48(node.link(index) ?? NO_ID),
   fresh: (item) => body.u48(item.id ?? NO_ID),
 };

@@ -80,6 +80,8 @@ export class Node {
   readonly cuts: number;
   /** The sums of its entries, where they are known. */
   totals: Readonly<Totals> | undefined;
+  /** Whether its records are known to have no links. */
+  readonly linkless: boolean;
   /** The nodes whose `kids` name this one. */
   holders: Node[] | undefined = undefined;
   /** Whether the cache evicted it: a reader may go on with it, but should not keep it. */
@@ -118,6 +120,7 @@ export class Node {
     this.depth = source.depth ?? 0;
     this.address = source.address ?? EMPTY;
     this.totals = source.totals;
+    this.linkless = source.linkless === true;
     this.offsets = offsets;
     this.at = at;
     const head = start + NODE_HEADER;
@@ -218,12 +221,18 @@ export class Node {
   }
 
   name(index: number): Uint8Array {
+    const name = new Uint8Array(this.nameLength(index));
+    this.copyName(index, name);
+    return name;
+  }
+
+  /** Copies a name to the beginning of `out`. */
+  copyName(index: number, out: Uint8Array): void {
     const { bytes, prefixStart, prefixLength } = this;
-    const out = new Uint8Array(this.nameLength(index));
     for (let i = 0; i < prefixLength; i++) out[i] = bytes[prefixStart + i];
     const shift = this.suffixStart(index) - prefixLength;
-    for (let i = prefixLength; i < out.length; i++) out[i] = bytes[shift + i];
-    return out;
+    const length = this.nameLength(index);
+    for (let i = prefixLength; i < length; i++) out[i] = bytes[shift + i];
   }
 
   nameText(index: number): string {
@@ -338,6 +347,15 @@ export class Node {
     return this.addressAt(this.digests + DIGEST_LENGTH * index);
   }
 
+  /** Whether that is a child's address. */
+  childIs(index: number, address: Address): boolean {
+    const { bytes } = this;
+    if (address[0] !== this.algorithm) return false;
+    const at = this.digests + DIGEST_LENGTH * index - 1;
+    for (let i = 1; i <= DIGEST_LENGTH; i++) if (bytes[at + i] !== address[i]) return false;
+    return true;
+  }
+
   childId(index: number): number | undefined {
     return this.link(index);
   }
@@ -393,6 +411,7 @@ export interface NodeSource {
   readonly depth?: number;
   readonly address?: Address;
   readonly totals?: Readonly<Totals> | undefined;
+  readonly linkless?: boolean | undefined;
 }
 
 const UNCACHED = { touched: false };

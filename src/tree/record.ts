@@ -197,6 +197,15 @@ export function measure(node: Node, index: number): Readonly<Measure> {
   return measured;
 }
 
+/** What `measure` finds as the plain length: of most records without a look at their streams. */
+export function plainLengthAt(node: Node, index: number): number {
+  const start = node.recordStart(index);
+  const byte = node.bytes[start];
+  const shape = byte < 0x80 && (byte & 3) !== CHILD_INLINE ? node.shapes[byte >>> 2] : undefined;
+  if (shape === undefined) return measure(node, index).plainLength;
+  return shape.plainLength + node.recordEnd(index) - start - 1;
+}
+
 function measureChild(node: Node, index: number, form: number, end: number): void {
   const { bytes } = node;
   const plainLength = form === CHILD_INLINE ? varint(bytes, end) : 0;
