@@ -2,7 +2,7 @@
  * What is asked of a line's lane, and asks that are written together: a group, whose one write
  * moves the head once.
  */
-import { addressText } from '../blocks/address.js';
+import { addressKey } from '../blocks/address.js';
 import type { Batch, Durability } from '../engine/engine.js';
 import { equalBytes } from '../ground/bytes.js';
 import type { Cause } from '../log/reflog.js';
@@ -176,7 +176,7 @@ export class Group {
       this.#putting = ask;
       for (const { blocks } of plan.writers) blocks.emit(batch);
       for (const { address, commit, rootBlock, headsBlock } of plan.built?.commits ?? []) {
-        const signature = plan.built?.signatures.get(addressText(address));
+        const signature = plan.built?.signatures.get(addressKey(address));
         history.append(batch, commit, { rootBlock, headsBlock, signature });
       }
     }

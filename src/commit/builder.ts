@@ -3,7 +3,7 @@
  * innermost first, each naming its predecessor, its new contents and the new heads within it; the
  * line's own commit last.
  */
-import { type Address, addressText } from '../blocks/address.js';
+import { type Address, addressKey } from '../blocks/address.js';
 import { hex, unhex } from '../ground/bytes.js';
 import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
@@ -126,7 +126,7 @@ export class CommitBuilder {
     for (const { address } of commits) {
       const signature = signCommitNow(actor, address);
       if (signature === undefined) return undefined;
-      signatures.set(addressText(address), signature);
+      signatures.set(addressKey(address), signature);
     }
     return signatures;
   }
@@ -136,7 +136,7 @@ export class CommitBuilder {
     const { actor } = this.#words;
     if (actor === undefined) return signatures;
     for (const { address } of commits) {
-      signatures.set(addressText(address), await signCommit(actor, address));
+      signatures.set(addressKey(address), await signCommit(actor, address));
     }
     return signatures;
   }

@@ -5,7 +5,7 @@
  * line. The word is ours, since 'branch' covers both. What is committed to it goes through its
  * lane.
  */
-import { type Address, addressText, sameAddress } from '../blocks/address.js';
+import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import { counted, type Event } from '../clock/event.js';
 import type { Id } from '../clock/id.js';
 import type { Reads } from '../engine/engine.js';
@@ -123,7 +123,7 @@ export class Line {
 
   /** A commit of this line or within it, on disk or on its way there. */
   commitAt(address: Address): LocalCommit {
-    const underway = this.#underway.get(addressText(address));
+    const underway = this.#underway.get(addressKey(address));
     if (underway !== undefined) return underway;
     const { history } = this.core;
     const commit = history.commit(address);
@@ -144,7 +144,7 @@ export class Line {
   expect(tip: Tip, commits: readonly LocalCommit[]): void {
     this.#expected = tip;
     this.#writes++;
-    for (const one of commits) this.#underway.set(addressText(one.address), one);
+    for (const one of commits) this.#underway.set(addressKey(one.address), one);
   }
 
   /** Resolves when no write is under way. In the lane none begins meanwhile. */
@@ -160,7 +160,7 @@ export class Line {
   finished(commits: readonly LocalCommit[], published: boolean): void {
     this.#writes--;
     for (const resume of this.#waiting.splice(0)) resume();
-    for (const one of commits) this.#underway.delete(addressText(one.address));
+    for (const one of commits) this.#underway.delete(addressKey(one.address));
     if (!published || this.#writes === 0) this.#expected = undefined;
     if (this.#writes === 0) this.#isBuiltOn = false;
   }

@@ -6,7 +6,7 @@
  * power cut that leaves the commit leaves the lease. A branch that leased a share and committed
  * nothing keeps it for its next try.
  */
-import { type Address, addressText } from '../blocks/address.js';
+import { type Address, addressKey, sameAddress } from '../blocks/address.js';
 import { equalEvents, joinEvents, NO_EVENT } from '../clock/event.js';
 import type { Batch } from '../engine/engine.js';
 import { equalBytes } from '../ground/bytes.js';
@@ -42,12 +42,13 @@ export function countCommits(
 ): boolean {
   const row = line.row.read(batch);
   if (row === undefined || row.id !== base.id) return false;
-  const known = new Map([base, ...commits].map((one) => [addressText(one.address), one]));
-  const countings = commits.map((one) =>
-    countingOf(one, (parent) => {
-      return known.get(addressText(parent)) ?? line.commitAt(parent);
-    }),
-  );
+  let known: ReadonlyMap<string, LocalCommit> | undefined;
+  const commitAt = (parent: Address): LocalCommit => {
+    if (sameAddress(parent, base.address)) return base;
+    known ??= new Map(commits.map((one) => [addressKey(one.address), one]));
+    return known.get(addressKey(parent)) ?? line.commitAt(parent);
+  };
+  const countings = commits.map((one) => countingOf(one, commitAt));
   // A canonical merge joins stamps and counts nothing.
   const counted = countings.filter(({ from, to }) => !equalEvents(from, to));
   return countOn(batch, line, row, counted);

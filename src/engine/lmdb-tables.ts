@@ -10,7 +10,6 @@
  */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { copyBytes } from '../ground/bytes.js';
 import { corrupt, errnoOf } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
 import { type Durability, type EngineStats, type RowKey, TABLES, type Table } from './engine.js';
@@ -143,10 +142,10 @@ export class LmdbTables {
     throw failure ?? corrupt(this.path, 'the write-ahead log that the tables name', 'none');
   }
 
-  /** The log's row. */
+  /** The log's row, a view that the next read of a table spoils. */
   #storedRow(): Uint8Array | undefined {
     const row = this.#logTable?.getBinaryFast(WAL_KEY);
-    return row && copyBytes(new Uint8Array(row.buffer, row.byteOffset, row.length));
+    return row && new Uint8Array(row.buffer, row.byteOffset, row.length);
   }
 
   /** The row as the log has it, if it changed it. */

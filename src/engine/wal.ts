@@ -30,7 +30,7 @@
  */
 import fs from 'node:fs';
 import { join } from 'node:path';
-import { equalBytes, hex } from '../ground/bytes.js';
+import { copyBytes, equalBytes, hex } from '../ground/bytes.js';
 import { crc32 } from '../ground/checksum.js';
 import { corrupt, errnoOf } from '../ground/errors.js';
 import { putU32 } from '../ground/integers.js';
@@ -118,6 +118,8 @@ export class WriteAheadLog {
   readonly unfolded = { above: 0, until: Number.POSITIVE_INFINITY };
   /** The position up to which the tables have records on disk. */
   #safe = 0;
+  /** The row that was read last. */
+  #row: { readonly bytes: Uint8Array; readonly says: WalRow } | undefined;
 
   constructor(folder: string, readOnly: boolean) {
     this.#folder = folder;
@@ -155,7 +157,7 @@ export class WriteAheadLog {
       this.leave();
       return true;
     }
-    const { id, folded, safe } = decodeWalRow(row);
+    const { id, folded, safe } = this.#decoded(row);
     const opened = this.#open(id, folded);
     if (opened === undefined) return false;
     this.#setFolded(folded, safe);
@@ -186,6 +188,14 @@ export class WriteAheadLog {
     // A transaction that writes has newer tables than those who read beside it.
     if (!isLocked) this.recent.drop(folded);
     return true;
+  }
+
+  /** What a row says: most often it is the one that was read before. */
+  #decoded(row: Uint8Array): WalRow {
+    if (this.#row === undefined || !equalBytes(this.#row.bytes, row)) {
+      this.#row = { bytes: copyBytes(row), says: decodeWalRow(row) };
+    }
+    return this.#row.says;
   }
 
   #placeOf({ file, guess }: Opened): WalPlace {

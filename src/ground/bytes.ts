@@ -23,6 +23,7 @@ export function compareRange(a: Uint8Array, start: number, end: number, b: Uint8
 }
 
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
+  if (a === b) return true;
   if (a.length !== b.length) return false;
   for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false;
   return true;

@@ -117,7 +117,12 @@ export class BranchRow {
   put(batch: Batch, branch: Branch): void {
     const { next } = this.#last ?? {};
     if (next === undefined) putBranch(batch, this.#bucket, this.#name, branch);
-    else putLink(batch, this.#bucket, BRANCH, this.#name, { next, body: encodeBranch(branch) });
+    else {
+      const row = sealLink(this.#key, { next, body: encodeBranch(branch) });
+      batch.put('heads', this.#key, row);
+      // Where it is not written after all, the row that is read next is another.
+      this.#last = { row, next, branch };
+    }
   }
 }
 
@@ -327,16 +332,14 @@ function decodeLink(row: Uint8Array): Link {
   return { next, body: reader.bytes(reader.remaining) };
 }
 
-function putLink(
-  batch: Batch,
-  bucket: Uint8Array,
-  sort: Sort,
-  name: string,
-  { next, body }: Link,
-): void {
+function putLink(batch: Batch, bucket: Uint8Array, sort: Sort, name: string, link: Link): void {
   const key = namedKey(bucket, sort, name);
+  batch.put('heads', key, sealLink(key, link));
+}
+
+function sealLink(key: Uint8Array, { next, body }: Link): Uint8Array {
   const row = new ByteWriter(128).u8(ROW_VERSION).text(next).bytes(body).view();
-  batch.put('heads', key, sealRow('heads', key, row));
+  return sealRow('heads', key, row);
 }
 
 type Firsts = Record<Sort, string>;

@@ -151,7 +151,10 @@ export class History {
       cut: parents.length < commit.parents.length,
     };
     const { deltas, body } = this.#storedForm(commit, addressed, first, batch);
-    batch.put('commits', address, sealEntry(entry, deltas, body));
+    const row = sealEntry(entry, deltas, body);
+    batch.put('commits', address, row);
+    // Where it is not written after all, the row that is read next is another, or none.
+    this.#rows.set(addressKey(address), { row, stored: { entry, links: commit, deltas, body } });
     const key = logKey(commit.bucket, entry.sequence);
     batch.put('log', key, sealRow('log', key, address));
     putBounds(batch, commit.bucket, { first: bounds.first, next: bounds.next + 1 });
