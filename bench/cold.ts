@@ -75,7 +75,12 @@ async function leafCold(context: Context, folder: string, count: number): Promis
 function emptyCache(blocks: NodeCache['blocks'], nodes: readonly ReadBlock[]): NodeCache {
   const cache = new NodeCache(blocks, 4 * mebibyte);
   for (const [address, bytes] of nodes) {
-    const facts = { address, plainLength: bytes.length, id: unused, depth: 0 };
+    const facts = {
+      address,
+      plainLength: bytes.length,
+      id: unused,
+      chain: { depth: 0, whole: unused },
+    };
     cache.adopt({ buffer: bytes, length: bytes.length }, facts);
   }
   return cache;

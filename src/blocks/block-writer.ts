@@ -16,13 +16,13 @@ import { BlockKind } from '../ground/block-header.js';
 import { Runs } from '../ground/runs.js';
 import type { Address } from './address.js';
 import type { Blocks } from './blocks.js';
-import type { BodyWriter } from './body.js';
+import type { BodyWriter, Chain } from './body.js';
 import { type ChunkOrigin, type ChunkStage, isChunkId } from './chunk-home.js';
-import { type ExtentBuilder, extentOf, putExtents } from './extent.js';
+import { type ExtentBuilder, extentOf, NO_ID, putExtents } from './extent.js';
 import { OneByOne } from './one-by-one.js';
 
 /** The deepest chain that writers make; readers allow a little more. */
-const PATCH_DEPTH = 8;
+const PATCH_DEPTH = 9;
 /** Staged bytes from which a writer spills. */
 const SPILL_BYTES = 4 * 1_048_576;
 
@@ -80,7 +80,7 @@ export class BlockWriter {
     body: BodyWriter,
     plainLength: number,
     address: Address,
-    base?: { readonly id: number; readonly depth: number },
+    base?: { readonly id: number; readonly chain: Chain },
   ): number {
     if (this.#chunks !== undefined && body.buffer[0] === BlockKind.chunk) {
       return this.putChunk(body, plainLength, address);
@@ -91,20 +91,36 @@ export class BlockWriter {
     }
     const { stored } = this.#open;
     const before = stored.length;
-    const pays =
-      base !== undefined && base.depth < PATCH_DEPTH && body.keptLength * 2 > body.length;
-    if (pays) body.writePatch(stored, base.id, plainLength);
-    else body.writeWhole(stored, plainLength);
-    this.patched = pays;
+    const under = base && this.#baseOf(body, base);
+    if (under === undefined) body.writeWhole(stored, plainLength);
+    else body.writePatch(stored, under.id, plainLength);
     this.blockCount++;
     this.storedBytes += stored.length - before;
     const id = this.#open.close(address);
+    this.chain =
+      under === undefined
+        ? { depth: 0, whole: id }
+        : { depth: under.chain.depth + 1, whole: under.chain.whole };
     if (this.#open.full) this.#closeExtent();
     return id;
   }
 
-  /** Whether the last `put` stored a patch. */
-  patched = false;
+  /** What the block stands on that was put last. */
+  chain: Chain = { depth: 0, whole: NO_ID };
+
+  /** The block on which a body is stored as a patch; undefined where that does not pay. */
+  #baseOf(
+    body: BodyWriter,
+    base: { readonly id: number; readonly chain: Chain },
+  ): { readonly id: number; readonly chain: Chain } | undefined {
+    if (body.keptLength * 2 <= body.length) return undefined;
+    if (base.chain.depth < PATCH_DEPTH) return base;
+    const { whole } = base.chain;
+    const bottom = this.blocks.whole(whole);
+    if (bottom === undefined) return undefined;
+    body.rebase(bottom.bytes, bottom.start, bottom.end);
+    return body.keptLength * 2 > body.length ? { id: whole, chain: bottom.chain } : undefined;
+  }
 
   #closeExtent(): void {
     if (this.#open === undefined) return;

@@ -106,7 +106,8 @@ export class Blocks {
     if (isChunkId(id)) {
       if (this.chunks === undefined) throw missing('chunk', `${id}`);
       const bytes = this.chunks.read(id, address, what);
-      return { bytes, start: 0, end: bytes.length, plainLength: bytes.length, depth: 0 };
+      const { length } = bytes;
+      return { bytes, start: 0, end: length, plainLength: length, chain: { depth: 0, whole: id } };
     }
     const body = readBody(this.engine, id, this.#staged);
     verifyBlock(address, plain(body), what);
@@ -131,6 +132,19 @@ export class Blocks {
       }
     }
     return undefined;
+  }
+
+  /**
+   * The body of a block that is stored whole, which nobody has verified; undefined where it is not.
+   */
+  whole(id: number): Body | undefined {
+    try {
+      const body = readBody(this.engine, id, this.#staged);
+      return body.chain.depth === 0 ? body : undefined;
+    } catch (error) {
+      if (isIntegrityError(error)) return undefined;
+      throw error;
+    }
   }
 
   /** Whether new references may lead there: a chunk that is condemned goes. */

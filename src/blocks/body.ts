@@ -10,12 +10,18 @@
  *
  * A scattered commit changes a few dozen bytes of each node on its way: patches keep it from
  * storing 4 KiB for each (measured: 26 times the data with whole nodes). Writers bound the chains
- * of patches, readers check them.
+ * of patches, readers check them. Where a chain is as long as it may be, the next patch is made on
+ * the body at its bottom, as long as that is less than half of a whole one:
+ *
+ *     whole <- 1 <- 2 <- … <- 9
+ *       ^------ 10 <- … <- 18
+ *       ^------ 19 <- …
  */
 
 import { BODY_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
+import { repeats } from '../kernels/repeats.js';
 
 const WHOLE = 0;
 const PATCH = 1;
@@ -66,6 +72,18 @@ export class BodyWriter extends ByteWriter {
     this.#keptCount += 3;
   }
 
+  /** What is already written was built on `base[start..end]` instead: what that has is kept. */
+  rebase(base: Uint8Array, start: number, end: number): void {
+    const kept = this.#kept;
+    let count = 0;
+    repeats(base, start, end, this.buffer, this.length, (at, from, length) => {
+      kept[count++] = at;
+      kept[count++] = from;
+      kept[count++] = length;
+    });
+    this.#keptCount = count;
+  }
+
   get keptLength(): number {
     let sum = 0;
     for (let i = 2; i < this.#keptCount; i += 3) sum += this.#kept[i];
@@ -101,6 +119,14 @@ export class BodyWriter extends ByteWriter {
   }
 }
 
+/** What a stored form stands on. */
+export interface Chain {
+  /** Patches, itself included: 0 where it is whole. */
+  readonly depth: number;
+  /** The id of the block at the bottom, which is stored whole. */
+  readonly whole: number;
+}
+
 /** A body: plain bytes in `[start, start + plainLength)`, links from there to `end`. */
 export interface Body {
   /** A view that the next read spoils, unless it was made by a patch. */
@@ -108,7 +134,7 @@ export interface Body {
   readonly start: number;
   readonly end: number;
   readonly plainLength: number;
-  readonly depth: number;
+  readonly chain: Chain;
 }
 
 /** A stored form that was read, but not applied. */

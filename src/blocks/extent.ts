@@ -161,10 +161,13 @@ export function readBody(
   const [start, end] = extent === undefined ? slotRange(bytes, slot) : extent.range(slot);
   const form = readStored(bytes, start, end);
   const { plainLength } = form;
-  if (form.base === undefined) return { bytes, start: form.start, end, plainLength, depth: 0 };
+  if (form.base === undefined) {
+    return { bytes, start: form.start, end, plainLength, chain: { depth: 0, whole: id } };
+  }
   const base = readBody(engine, form.base, staged, above + 1);
   const patched = applyPatch(form, base.bytes, base.start, base.end);
-  return { bytes: patched, start: 0, end: patched.length, plainLength, depth: base.depth + 1 };
+  const chain = { depth: base.chain.depth + 1, whole: base.chain.whole };
+  return { bytes: patched, start: 0, end: patched.length, plainLength, chain };
 }
 
 function presentRow(engine: Engine, id: number): Uint8Array {

@@ -12,6 +12,7 @@
  */
 import type { Address } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
+import type { Chain } from '../blocks/body.js';
 import { ContentStore } from '../chunks/content-store.js';
 import { equalBytes } from '../ground/bytes.js';
 import { malformed } from '../ground/errors.js';
@@ -40,8 +41,7 @@ interface Facts {
   readonly address: Address;
   readonly plainLength: number;
   readonly id: number | undefined;
-  /** Patches under its stored form. */
-  readonly depth: number;
+  readonly chain: Chain;
   /** The sums of its entries, where they are known, and whether it is known to have no links. */
   readonly totals?: Readonly<Totals>;
   readonly linkless?: boolean;
@@ -95,13 +95,13 @@ export class NodeCache {
     if (cached !== undefined && equalBytes(cached.address, address)) {
       return checkLevel(cached, level);
     }
-    const { bytes, start, end, plainLength, depth } = this.blocks.read(id, address, 'node');
+    const { bytes, start, end, plainLength, chain } = this.blocks.read(id, address, 'node');
     const header = readNodeHeader(bytes, start, start + plainLength);
     if (header.algorithm !== address[0]) {
       const expected = `algorithm ${address[0]}, as its address has`;
       throw malformed('node', 2, expected, `${header.algorithm}`);
     }
-    const place = this.#copy(bytes, start, end, header, { address, plainLength, id, depth });
+    const place = this.#copy(bytes, start, end, header, { address, plainLength, id, chain });
     return checkLevel(this.#parse(place), level);
   }
 
@@ -164,7 +164,7 @@ export class NodeCache {
       level: header.level,
       algorithm: header.algorithm,
       id: facts.id,
-      depth: facts.depth,
+      chain: facts.chain,
       address: facts.address,
       totals: facts.totals,
       linkless: facts.linkless,

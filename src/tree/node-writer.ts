@@ -181,12 +181,11 @@ export class NodeWriter {
   #put(plainLength: number, address: Address): number {
     const id = this.blocks.put(body, plainLength, address, base);
     if (this.blocks.blockCount > CACHED_NODES) return id;
-    const depth = this.blocks.patched && base !== undefined ? base.depth + 1 : 0;
     const facts = {
       address,
       plainLength,
       id,
-      depth,
+      chain: this.blocks.chain,
       totals: this.#totals,
       linkless: this.#linkless,
     };

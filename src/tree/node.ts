@@ -17,6 +17,7 @@
  * inline child map is a leaf without its first four bytes.
  */
 import { ADDRESS_LENGTH, type Address } from '../blocks/address.js';
+import type { Chain } from '../blocks/body.js';
 import { knownId, NO_ID } from '../blocks/extent.js';
 import {
   type AlgorithmNumber,
@@ -69,8 +70,8 @@ export class Node {
   readonly algorithm: AlgorithmNumber;
   /** Its local id; undefined for an inline child map, and where it is unknown. */
   readonly id: number | undefined;
-  /** Patches under its stored form. */
-  readonly depth: number;
+  /** What its stored form stands on. */
+  readonly chain: Chain;
   /** What its bytes hash to; empty for an inline child map. */
   readonly address: Address;
   /** Where the arrays of suffix lengths, record lengths, digests, cuts and totals begin. */
@@ -117,7 +118,7 @@ export class Node {
     this.level = source.level;
     this.algorithm = source.algorithm;
     this.id = source.id;
-    this.depth = source.depth ?? 0;
+    this.chain = source.chain ?? NOTHING;
     this.address = source.address ?? EMPTY;
     this.totals = source.totals;
     this.linkless = source.linkless === true;
@@ -408,13 +409,14 @@ export interface NodeSource {
   readonly algorithm: AlgorithmNumber;
   /** Of a cached node. */
   readonly id?: number | undefined;
-  readonly depth?: number;
+  readonly chain?: Chain;
   readonly address?: Address;
   readonly totals?: Readonly<Totals> | undefined;
   readonly linkless?: boolean | undefined;
 }
 
 const UNCACHED = { touched: false };
+const NOTHING: Chain = { depth: 0, whole: NO_ID };
 const NO_SHAPES: readonly Shape[] = [];
 
 /** How many 16-bit offsets the node in `bytes[start..]` needs. */

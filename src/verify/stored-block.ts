@@ -61,10 +61,10 @@ export function idsIn(row: Uint8Array): number[] {
 
 /** The body at an id. REGALIA_MISSING without its extent, REGALIA_FORMAT. */
 export function readStoredBlock(engine: Engine, id: number): StoredBlock {
-  const { bytes, start, end, plainLength, depth } = readBody(engine, id);
+  const { bytes, start, end, plainLength, chain } = readBody(engine, id);
   // The next read spoils a view.
   return {
-    bytes: depth > 0 ? bytes : Uint8Array.prototype.slice.call(bytes, start, end),
+    bytes: chain.depth > 0 ? bytes : Uint8Array.prototype.slice.call(bytes, start, end),
     plainLength,
   };
 }

@@ -6,16 +6,20 @@ import t from 'tap';
 import { type Address, addressOf } from '../../src/blocks/address.js';
 import { BlockWriter } from '../../src/blocks/block-writer.js';
 import { Blocks } from '../../src/blocks/blocks.js';
-import { BodyWriter } from '../../src/blocks/body.js';
+import { BodyWriter, type Chain } from '../../src/blocks/body.js';
+import { extentOf } from '../../src/blocks/extent.js';
 import type { Engine } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { BlockKind, SHA256, writeBlockHeader } from '../../src/ground/block-header.js';
 import { equalBytes } from '../../src/ground/bytes.js';
+import { PATCH_DEPTH_MAX } from '../../src/ground/limits.js';
+import { noise } from '../volumes/frames.js';
 
 interface Put {
   readonly id: number;
   readonly address: Address;
   readonly block: Uint8Array;
+  readonly chain: Chain;
 }
 
 function put(writer: BlockWriter, contents: Uint8Array, base?: Put): Put {
@@ -26,8 +30,8 @@ function put(writer: BlockWriter, contents: Uint8Array, base?: Put): Put {
   body.bytes(contents);
   const block = body.finish();
   const address = addressOf(SHA256, block);
-  const id = writer.put(body, body.length, address, base && { id: base.id, depth: 0 });
-  return { id, address, block };
+  const id = writer.put(body, body.length, address, base && { id: base.id, chain: base.chain });
+  return { id, address, block, chain: writer.chain };
 }
 
 function read(blocks: Blocks, { id, address }: Put): Uint8Array {
@@ -44,12 +48,51 @@ async function begin(): Promise<{ engine: Engine; blocks: Blocks }> {
 
 const LONG = new Uint8Array(500).fill(7);
 
+t.test('beyond the longest chain a patch stands on its bottom, while that pays', async (t) => {
+  const { engine, blocks } = await begin();
+  const writer = new BlockWriter(blocks);
+  const all = [put(writer, noise(2_000))];
+  // Each keeps all of the one before it, and has 100 bytes more.
+  for (let i = 1; i <= 40; i++) all.push(put(writer, noise(100, i), all[i - 1]));
+  const depths = all.map(({ chain }) => chain.depth);
+  const longest = Math.max(...depths);
+  t.ok(longest <= PATCH_DEPTH_MAX);
+  const [bottom, next] = [all[0] as Put, all[longest + 1] as Put];
+  t.same(next.chain, { depth: 1, whole: bottom.id }, 'on what the first one stood on');
+  const wholes = all.filter(({ chain }) => chain.depth === 0);
+  t.ok(wholes.length > 1, 'once half of it is new, it is stored whole');
+  for (const one of wholes) t.equal(one.chain.whole, one.id);
+  for (const one of all) t.same(read(blocks, one), one.block);
+  await engine.write((batch) => writer.emit(batch), 'sync');
+  writer.published();
+  for (const one of all) {
+    t.same(read(new Blocks(engine), one), one.block);
+    t.same(blocks.read(one.id, one.address, 'node').chain, one.chain);
+  }
+});
+
+t.test('where the bottom of a chain is lost, what comes next is stored whole', async (t) => {
+  const { engine, blocks } = await begin();
+  const first = new BlockWriter(blocks);
+  const bottom = put(first, noise(2_000));
+  await engine.write((batch) => first.emit(batch), 'sync');
+  first.published();
+  const writer = new BlockWriter(blocks);
+  let last = bottom;
+  do last = put(writer, Uint8Array.of(1, 2, 3), last);
+  while (blocks.read(last.id, last.address, 'node').chain.depth < 9);
+  await engine.write((batch) => batch.del('extents', extentOf(bottom.id)), 'sync');
+  const next = put(writer, Uint8Array.of(4), last);
+  t.equal(next.chain.depth, 0);
+  t.same(read(blocks, next), next.block);
+});
+
 t.test('a staged block is read at once, and by others once it is published', async (t) => {
   const { engine, blocks } = await begin();
   const writer = new BlockWriter(blocks);
   const first = put(writer, LONG);
   const second = put(writer, Uint8Array.of(1), first);
-  t.ok(writer.patched, 'a block that is mostly another one is a patch on it');
+  t.equal(second.chain.depth, 1, 'a block that is mostly another one is a patch on it');
   t.same(read(blocks, second), second.block);
   t.throws(() => read(new Blocks(engine), first), { code: 'REGALIA_MISSING' });
   await engine.write((batch) => writer.emit(batch), 'sync');

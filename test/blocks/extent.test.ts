@@ -27,10 +27,11 @@ t.test('patches are applied, as many as there may be', async (t) => {
   await engine.write((batch) => batch.put('extents', 7, extent.encode()), 'none');
   const staged = new Map([[7, extent]]);
   for (let slot = 0; slot <= PATCH_DEPTH_MAX; slot++) {
-    const { bytes, start, plainLength, depth } = readBody(engine, blockId(7, slot));
+    const { bytes, start, plainLength, chain: stands } = readBody(engine, blockId(7, slot));
     t.same([...bytes.subarray(start, start + plainLength)], [1, 2, 3, 4]);
-    t.equal(depth, slot);
-    t.equal(readBody(openMemory(), blockId(7, slot), staged).depth, slot, 'also staged');
+    const expected = { depth: slot, whole: blockId(7, 0) };
+    t.same(stands, expected);
+    t.same(readBody(openMemory(), blockId(7, slot), staged).chain, expected, 'also staged');
   }
   const tooLong = blockId(7, PATCH_DEPTH_MAX + 1);
   t.throws(() => readBody(engine, tooLong), { code: 'REGALIA_FORMAT' });

@@ -173,7 +173,7 @@ function nodeOf(body: Uint8Array, plainLength: number): Node {
     plainEnd: plainLength,
     end: body.length,
   };
-  return new Node({ ...source, ...header, id: undefined, depth: 0 }, offsets, 0);
+  return new Node({ ...source, ...header, id: undefined }, offsets, 0);
 }
 
 function namesOf(node: Node): string[] {

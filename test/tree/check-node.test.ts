@@ -26,7 +26,7 @@ function parse(plain: Uint8Array): Node {
     end: plain.length,
   };
   const offsets = new Uint16Array(offsetsNeeded(plain, 0));
-  return new Node({ ...place, ...header, id: undefined, depth: 0 }, offsets, 0);
+  return new Node({ ...place, ...header, id: undefined }, offsets, 0);
 }
 
 async function nodesOfStore(): Promise<{ kind: number; plain: Uint8Array }[]> {
