@@ -71,7 +71,7 @@ async function run(context: Context): Promise<Row[]> {
       ours: pairs.ours,
       rival: bee?.ms,
       rivalName: 'hyperbee',
-      target: { of: 'ratio', atMost: 0.2 },
+      target: { of: 'ratio', atMost: 0.1 },
     },
     {
       case: 'file after it, all history kept',
@@ -79,7 +79,7 @@ async function run(context: Context): Promise<Row[]> {
       ours: bytes.ours,
       rival: bytes.lmdb,
       rivalName: 'lmdb',
-      target: { of: 'ours', atMost: 8 },
+      target: { of: 'ours', atMost: 4 },
     },
     {
       case: 'file after it, all history kept',
