@@ -5,192 +5,25 @@
  */
 
 import t from 'tap';
-import { type Address, addressOf } from '../../src/blocks/address.js';
-import { BlockWriter } from '../../src/blocks/block-writer.js';
-import { Blocks } from '../../src/blocks/blocks.js';
-import { BodyWriter } from '../../src/blocks/body.js';
-import { writeManifest } from '../../src/chunks/manifest.js';
-import { openMemory } from '../../src/engine/memory.js';
 import { BlockKind, SHA256 } from '../../src/ground/block-header.js';
 import { concatBytes, hex } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
-import { utf8Bytes } from '../../src/ground/text.js';
-import { type Commit, commitAddress, encodeCommit } from '../../src/log/commit.js';
-import { encodeFrame, encodeHeader, FrameType } from '../../src/sync/pack-format.js';
-import { NATURAL } from '../../src/tree/boundary.js';
-import { type FreshChild, Items } from '../../src/tree/items.js';
-import { NodeCache } from '../../src/tree/node-cache.js';
-import { NodeWriter } from '../../src/tree/node-writer.js';
-import {
-  type BlockPart,
-  CHILD_BUCKET,
-  CHILD_MAP,
-  type ChildPart,
-  encodeRecord,
-  type FreshRecord,
-  inlinePart,
-  METADATA,
-  NO_CHILD,
-  REFERENCED,
-  type StreamPart,
-} from '../../src/tree/record.js';
-import { NO_NAME, writeRoot } from '../../src/tree/root.js';
-import { NO_STREAMS, Shapes } from '../../src/tree/shape.js';
+import { ByteWriter } from '../../src/ground/writer.js';
+import { commitAddress } from '../../src/log/commit.js';
+import { encodeFrame, type FrameType } from '../../src/sync/pack-format.js';
+import type { FreshChild } from '../../src/tree/items.js';
+import { type BlockPart, inlinePart, METADATA, REFERENCED } from '../../src/tree/record.js';
+import { bucketEntry, entry, Forger, NOWHERE, named, plain, plains } from '../attack/forger.js';
 import { noise } from '../store/setup.js';
-import { bare, importInto, putTogether, visibleRows } from './setup.js';
+import { bare, importInto, visibleRows } from './setup.js';
 
-const SHAPES = new Shapes();
-
-const BUCKET = new Uint8Array(16).fill(0xb0);
 const INNER = new Uint8Array(16).fill(0x1c);
 
-/** Makes blocks, and the pack of those it made in their order. */
-class Forge {
-  readonly #blocks = new Blocks(openMemory());
-  readonly #writer = new NodeWriter(
-    new NodeCache(this.#blocks, 4 * 1024 * 1024),
-    new BlockWriter(this.#blocks),
-    SHA256,
-  );
-  readonly #frames: { type: FrameType; body: Uint8Array }[] = [];
-  head: Address = new Uint8Array(33);
-
-  static async make(): Promise<Forge> {
-    const forge = new Forge();
-    await forge.#blocks.reserve(500);
-    return forge;
-  }
-
-  #sendBlock(block: Uint8Array): Address {
-    const plain = concatBytes([varint(block.length), block]);
-    const body = concatBytes([Uint8Array.of(0), varint(plain.length), plain]);
-    this.#frames.push({ type: FrameType.blocks, body });
-    return addressOf(SHA256, block);
-  }
-
-  #sendWritten(id: number | undefined, address: Address): void {
-    const { bytes, start, plainLength } = this.#blocks.read(id, address, 'block');
-    this.#sendBlock(bytes.slice(start, start + plainLength));
-  }
-
-  leaf(records: readonly FreshRecord[]): FreshChild {
-    const items = Items.at(0);
-    for (const record of records) items.pushFresh(record);
-    const child = this.#writer.write(items, 0, records.length, NATURAL);
-    this.#sendWritten(child.id, child.address);
-    return child;
-  }
-
-  inner(level: number, children: readonly FreshChild[]): FreshChild {
-    const items = Items.at(level);
-    for (const child of children) items.pushFresh(child);
-    const node = this.#writer.write(items, 0, children.length, NATURAL);
-    this.#sendWritten(node.id, node.address);
-    return node;
-  }
-
-  root(record: FreshRecord): Address {
-    const root = writeRoot(this.#writer, new Uint8Array(0), record);
-    this.#sendWritten(root.id, root.address);
-    return root.address;
-  }
-
-  rootOver(top: FreshChild, lie: Partial<FreshChild> = {}): Address {
-    const child = mapOf({ ...top, ...lie });
-    return this.root(encodeRecord(NO_NAME, { shape: NO_STREAMS, streams: [], child }));
-  }
-
-  rootWith(stream: StreamPart): Address {
-    const parts = { shape: SHAPES.of(['s']), streams: [stream], child: NO_CHILD };
-    return this.root(encodeRecord(NO_NAME, parts));
-  }
-
-  block(kind: number, bytes: Uint8Array): Address {
-    return this.#sendBlock(concatBytes([Uint8Array.of(kind, 1, SHA256), bytes]));
-  }
-
-  manifest(level: number, children: readonly { address: Address; length: number }[]): Address {
-    const body = new BodyWriter();
-    const listed = children.map((child) => ({ ...child, id: undefined }));
-    const length = writeManifest(body, SHA256, level, listed);
-    return this.#sendBlock(body.buffer.slice(0, length));
-  }
-
-  commit(root: Address, fields: Partial<Commit> = {}): Address {
-    const commit = plainCommit(root, fields);
-    const body = concatBytes([Uint8Array.of(0), encodeCommit(commit)]);
-    this.#frames.push({ type: FrameType.commit, body });
-    this.head = commitAddress(commit);
-    return this.head;
-  }
-
-  pack(): Uint8Array {
-    const wants = [{ branch: 'main', commit: this.head }];
-    const options = { contents: true, nested: true, index: false };
-    const head = encodeHeader({ bucket: BUCKET, haves: [], wants, ...options });
-    return putTogether({ head, frames: this.#frames });
-  }
-}
-
-function varint(number: number): Uint8Array {
-  const bytes: number[] = [];
-  for (let rest = number; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return Uint8Array.from([...bytes, rest]);
-    bytes.push((rest % 128) | 128);
-  }
-}
-
-function plainCommit(root: Address, fields: Partial<Commit>): Commit {
-  const { parents = [] } = fields;
-  return {
-    algorithm: SHA256,
-    bucket: BUCKET,
-    root,
-    heads: undefined,
-    parents,
-    maps: parents.map(() => undefined),
-    mapsBefore: [],
-    stamp: 1,
-    actor: undefined,
-    replica: new Uint8Array(16).fill(7),
-    incarnation: 1,
-    sequence: 1,
-    timeMs: 1,
-    message: '',
-    ...fields,
-  };
-}
-
-function mapOf({
-  address,
-  id,
-  entries,
-  buckets,
-  inlineBytes,
-  referencedBytes,
-}: FreshChild): ChildPart {
-  const totals = { entries, buckets, inlineBytes, referencedBytes };
-  return { form: CHILD_MAP, totals, address, id };
-}
-
-function inline(bytes: Uint8Array): StreamPart {
-  return inlinePart(bytes);
-}
-
-function record(name: string, size = 30): FreshRecord {
-  const streams = [inline(noise(size, size))];
-  return encodeRecord(utf8Bytes(name), { shape: SHAPES.of(['s']), streams, child: NO_CHILD });
-}
-
-function records(letter: string, count = 60): FreshRecord[] {
-  return Array.from({ length: count }, (_, i) => record(`${letter}${String(i).padStart(3, '0')}`));
-}
-
-type Build = (forge: Forge) => void;
+type Build = (forge: Forger) => void;
 
 /** Whether the pack that `build` makes is accepted: 'accepted', or what it is refused with. */
 async function outcome(build: Build): Promise<string> {
-  const forge = await Forge.make();
+  const forge = await Forger.make();
   build(forge);
   const to = bare();
   try {
@@ -206,14 +39,9 @@ async function outcome(build: Build): Promise<string> {
 const twoLevels =
   (lie: Partial<FreshChild>): Build =>
   (forge) => {
-    const children = [forge.leaf(records('a')), { ...forge.leaf(records('b')), ...lie }];
-    forge.commit(forge.rootOver(forge.inner(1, children)));
+    const children = [forge.leaf(plains('a')), { ...forge.leaf(plains('b')), ...lie }];
+    forge.commit(forge.rootOver(forge.inner(1, children)).address);
   };
-
-function named(name: string): Partial<FreshChild> {
-  const bytes = utf8Bytes(name);
-  return { bytes, nameStart: 0, nameEnd: bytes.length };
-}
 
 t.test('trees made by hand that do not lie are accepted', async (t) => {
   t.equal(await outcome(twoLevels({})), 'accepted');
@@ -229,13 +57,13 @@ t.test('what an inner node says of a child must be so', async (t) => {
 
 t.test('children that overlap, and a child on the wrong level, are refused', async (t) => {
   const overlap: Build = (forge) => {
-    const children = [forge.leaf(records('a', 50)), forge.leaf(records('a', 60))];
-    forge.commit(forge.rootOver(forge.inner(1, children)));
+    const children = [forge.leaf(plains('a', 50)), forge.leaf(plains('a', 60))];
+    forge.commit(forge.rootOver(forge.inner(1, children)).address);
   };
   t.match(await outcome(overlap), /names above those before/);
   const skipped: Build = (forge) => {
-    const children = [forge.leaf(records('a')), forge.leaf(records('b'))];
-    forge.commit(forge.rootOver(forge.inner(2, children)));
+    const children = [forge.leaf(plains('a')), forge.leaf(plains('b'))];
+    forge.commit(forge.rootOver(forge.inner(2, children)).address);
   };
   t.match(await outcome(skipped), /level 1/);
 });
@@ -244,8 +72,8 @@ t.test('names in another order, twice, or that are none, are refused', async (t)
   const leafOf =
     (...names: string[]): Build =>
     (forge) => {
-      const many = [...names.map((name) => record(name)), ...records('z')];
-      forge.commit(forge.rootOver(forge.leaf(many)));
+      const many = [...names.map((name) => plain(name)), ...plains('z')];
+      forge.commit(forge.rootOver(forge.leaf(many)).address);
     };
   t.equal(await outcome(leafOf('a', 'b')), 'accepted');
   t.match(await outcome(leafOf('b', 'a')), /ascending/);
@@ -257,16 +85,15 @@ t.test('names in another order, twice, or that are none, are refused', async (t)
 
 t.test('sums of a map below a root must be so', async (t) => {
   const lie: Build = (forge) => {
-    forge.commit(forge.rootOver(forge.leaf(records('a')), { entries: 9_999 }));
+    forge.commit(forge.rootOver(forge.leaf(plains('a')), { entries: 9_999 }).address);
   };
   t.match(await outcome(lie), /sums of its records/);
 });
 
 t.test('an entry with neither stream nor child is refused', async (t) => {
-  const parts = { shape: NO_STREAMS, streams: [], child: NO_CHILD };
   const empty: Build = (forge) => {
-    const many = [encodeRecord(utf8Bytes('a'), parts), ...records('z')];
-    forge.commit(forge.rootOver(forge.leaf(many)));
+    const many = [entry('a', {}), ...plains('z')];
+    forge.commit(forge.rootOver(forge.leaf(many)).address);
   };
   t.match(await outcome(empty), /a stream or a child/);
 });
@@ -276,7 +103,7 @@ t.test('a reference to a block of another kind or length is refused', async (t) 
     (form: BlockPart['form'], kind: number, size: number, length: number): Build =>
     (forge) => {
       const address = forge.block(kind, noise(size));
-      forge.commit(forge.rootWith({ form, length, address, id: undefined }));
+      forge.commit(forge.rootWith({ form, length, address, id: undefined }).address);
     };
   t.equal(await outcome(streamOf(METADATA, BlockKind.metadata, 600, 600)), 'accepted');
   t.equal(await outcome(streamOf(REFERENCED, BlockKind.chunk, 600, 600)), 'accepted');
@@ -299,12 +126,16 @@ t.test('what a manifest says of its chunks must be so', async (t) => {
       chunks[1] = { ...(chunks[1] as (typeof chunks)[0]), length: 100 + lie };
       const address = forge.manifest(level, chunks);
       const length = 300 + lie;
-      forge.commit(forge.rootWith({ form: REFERENCED, length, address, id: undefined }));
+      forge.commit(forge.rootWith({ form: REFERENCED, length, address, id: undefined }).address);
     };
   t.equal(await outcome(contentOf(0)), 'accepted');
   t.match(await outcome(contentOf(1)), /101 bytes/);
   t.match(await outcome(contentOf(0, 2)), /level 1/);
 });
+
+function varint(number: number): Uint8Array {
+  return new ByteWriter(16).varint(number).finish();
+}
 
 t.test('what is a hole, a chunk or a content alone must be so', async (t) => {
   const content =
@@ -327,7 +158,7 @@ t.test('what is a hole, a chunk or a content alone must be so', async (t) => {
         ),
       ]);
       const address = forge.block(BlockKind.manifest, plain.subarray(3));
-      forge.commit(forge.rootWith({ form: REFERENCED, length, address, id: undefined }));
+      forge.commit(forge.rootWith({ form: REFERENCED, length, address, id: undefined }).address);
     };
   for (const parts of [[100, -65_536], [-65_536, 100], [-(2 ** 50)], [100, -70_000, 100]]) {
     t.equal(await outcome(content(...parts)), 'accepted', parts.join());
@@ -342,12 +173,9 @@ t.test('a bucket whose sums are not those of its root is refused', async (t) => 
   const within =
     (entries: number): Build =>
     (forge) => {
-      const root = forge.rootOver(forge.leaf(records('a')));
-      const totals = { entries, buckets: 0, inlineBytes: 60 * 30, referencedBytes: 0 };
-      const child = { form: CHILD_BUCKET, bucket: INNER, totals, root, id: undefined } as const;
-      const parts = { shape: NO_STREAMS, streams: [], child };
-      const leaf = forge.leaf([encodeRecord(utf8Bytes('in'), parts), ...records('z')]);
-      forge.commit(forge.rootOver(leaf));
+      const root = forge.rootOver(forge.leaf(plains('a')));
+      const leaf = forge.leaf([bucketEntry('in', INNER, root, { entries }), ...plains('z')]);
+      forge.commit(forge.rootOver(leaf).address);
     };
   t.equal(await outcome(within(60)), 'accepted');
   t.match(await outcome(within(61)), /sums of its root/);
@@ -357,25 +185,26 @@ t.test('heads must name known commits of the buckets that they stand for', async
   const headsOf =
     (digits: string, bucket: Uint8Array, known = true): Build =>
     (forge) => {
-      const root = forge.rootOver(forge.leaf(records('a')));
+      const root = forge.rootOver(forge.leaf(plains('a'))).address;
       const inner = known
         ? forge.commit(root, { bucket })
-        : commitAddress(plainCommit(root, { bucket }));
-      const parts = { shape: SHAPES.of(['commit']), streams: [inline(inner)], child: NO_CHILD };
-      const many = [encodeRecord(utf8Bytes(digits), parts)];
-      for (let i = 0; i < 20; i++) many.push(encodeRecord(utf8Bytes(`${digits}${i + 10}`), parts));
-      const heads = forge.rootOver(forge.leaf(digits.length > 32 ? many : many.slice(0, 1)));
+        : commitAddress(forge.commitOf(root, { bucket }));
+      const streams = { commit: inlinePart(inner) };
+      const many = [entry(digits, streams)];
+      for (let i = 0; i < 20; i++) many.push(entry(`${digits}${i + 10}`, streams));
+      const some = digits.length > 32 ? many : many.slice(0, 1);
+      const heads = forge.rootOver(forge.leaf(some)).address;
       forge.commit(root, { heads });
     };
   t.equal(await outcome(headsOf(hex(INNER), INNER)), 'accepted');
-  t.match(await outcome(headsOf(hex(INNER), BUCKET)), /a commit of bucket/);
+  t.match(await outcome(headsOf(hex(INNER), NOWHERE.bucket)), /a commit of bucket/);
   t.match(await outcome(headsOf(hex(INNER), INNER, false)), /before the heads/);
   t.match(await outcome(headsOf('not a bucket', INNER)), /heads|bucket/);
 });
 
 t.test('a frame of a type that is unknown ends the transfer', async (t) => {
-  const forge = await Forge.make();
-  forge.commit(forge.rootOver(forge.leaf(records('a'))));
+  const forge = await Forger.make();
+  forge.commit(forge.rootOver(forge.leaf(plains('a'))).address);
   const packed = forge.pack();
   const stray = encodeFrame(9 as FrameType, noise(10));
   await t.rejects(importInto(bare(), concatBytes([packed.subarray(0, -71), stray])), {
