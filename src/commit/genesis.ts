@@ -5,13 +5,13 @@
 
 import { NO_EVENT } from '../clock/event.js';
 import { WHOLE } from '../clock/id.js';
-import type { Engine } from '../engine/engine.js';
+import type { Batch, Engine } from '../engine/engine.js';
 import { type Commit, commitAddress } from '../log/commit.js';
-import { moveBranch } from '../log/reflog.js';
 import { putPool } from '../log/shares.js';
 import { encodeRules } from '../streams/rule.js';
 import { writeEmptyRoot } from '../tree/root.js';
 import { Core, type Identity, putIdentity, type Settings, timeOf } from './core.js';
+import type { HeadStep } from './door.js';
 import { Writers } from './writers.js';
 
 export const MAIN = 'main';
@@ -47,17 +47,18 @@ export async function begin(engine: Engine, settings: Settings): Promise<Identit
     message: 'init',
   };
   const address = commitAddress(commit);
-  await engine.write((batch) => {
+  const { createdMs: timeMs, store: bucket } = identity;
+  const write = (batch: Batch): readonly HeadStep[][] => {
     putIdentity(batch, identity);
     writers.blocks.emit(batch);
     core.history.append(batch, commit, {
       rootBlock: root.id,
       headsBlock: undefined,
     });
-    const branch = { head: address, id: undefined };
-    moveBranch(batch, identity.store, MAIN, branch, { cause: 'init', timeMs: identity.createdMs });
     putPool(batch, WHOLE);
-  }, 'sync');
+    return [[{ cause: 'init', commit: address, timeMs }]];
+  };
+  await core.door.set([{ bucket, branch: MAIN }], write, 'sync');
   writers.blocks.published();
   return identity;
 }

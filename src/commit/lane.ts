@@ -24,7 +24,7 @@ import type { Batch } from '../engine/engine.js';
 import { conflicting } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { Ask, type Asking, Group, type Plan, strongest } from './ask.js';
-import type { HeadStep } from './door.js';
+import type { HeadStep, Heads } from './door.js';
 import type { Line, Tip } from './line.js';
 import { POLL_MS, Turns } from './turns.js';
 
@@ -212,13 +212,13 @@ export class Lane {
     });
     const durability = strongest(asks);
     let group: Group | undefined;
-    const build = (batch: Batch): readonly HeadStep[] | undefined => {
-      if (!this.#isOurs(batch)) return undefined;
+    const build = (batch: Batch, [head]: Heads): readonly HeadStep[][] | undefined => {
+      if (head === undefined || !this.#isOurs(batch)) return undefined;
       group = this.#fillLocked(asks, this.#line.storedIn(batch));
-      return group.put(batch) ? group.steps() : undefined;
+      return group.put(batch) ? [group.steps()] : undefined;
     };
     try {
-      const isPublished = await core.door.set({ bucket, branch }, build, durability);
+      const isPublished = await core.door.set([{ bucket, branch }], build, durability);
       // A write of nothing flushes nothing.
       if (group?.moves === false && durability !== 'none') await core.engine.flush();
       if (isPublished && group !== undefined) this.#published(group);

@@ -87,43 +87,67 @@ export function branch(reads: Reads, bucket: Uint8Array, name: string): Branch |
 
 /** The row of one branch that is read again and again: decoded only where it has changed. */
 export class BranchRow {
-  readonly #bucket: Uint8Array;
-  readonly #name: string;
-  readonly #key: Uint8Array;
-  #last: { readonly row: Uint8Array; readonly next: string; readonly branch: Branch } | undefined;
+  protected readonly bucket: Uint8Array;
+  protected readonly name: string;
+  protected readonly key: Uint8Array;
+  /** The row as it was last read or put, and what follows it. */
+  protected last:
+    | { readonly row: Uint8Array; readonly next: string; readonly branch: Branch }
+    | undefined;
 
   constructor(bucket: Uint8Array, name: string) {
     checkRefName(name);
-    this.#bucket = bucket;
-    this.#name = name;
-    this.#key = namedKey(bucket, BRANCH, name);
+    this.bucket = bucket;
+    this.name = name;
+    this.key = namedKey(bucket, BRANCH, name);
   }
 
   /** The branch, or undefined where there is none. An unchanged row gives the same object. */
   read(reads: Reads): Branch | undefined {
-    const row = reads.view('heads', this.#key);
+    const row = reads.view('heads', this.key);
     if (row === undefined) {
-      placeOf(reads, this.#bucket, BRANCH, this.#name);
+      placeOf(reads, this.bucket, BRANCH, this.name);
+      this.last = undefined;
       return undefined;
     }
-    if (this.#last === undefined || !equalBytes(this.#last.row, row)) {
-      const { next, body } = decodeLink(openRow('heads', this.#key, row));
-      this.#last = { row: copyBytes(row), next, branch: decodeBranch(body) };
+    if (this.last === undefined || !equalBytes(this.last.row, row)) {
+      const { next, body } = decodeLink(openRow('heads', this.key, row));
+      this.last = { row: copyBytes(row), next, branch: decodeBranch(body) };
     }
-    return this.#last.branch;
+    return this.last.branch;
+  }
+}
+
+/** The same for the door, which alone moves heads (commit/door). */
+export class HeadRow extends BranchRow {
+  /** Puts a branch that was just read through this batch, or was not there. */
+  put(batch: Batch, branch: Branch): void {
+    const { key, last } = this;
+    if (last === undefined) putBranch(batch, this.bucket, this.name, branch);
+    else {
+      const { next } = last;
+      const row = sealLink(key, { next, body: encodeBranch(branch) });
+      batch.put('heads', key, row);
+      // Where it is not written after all, the row that is read next is another.
+      this.last = { row, next, branch };
+    }
   }
 
-  /** Puts a branch that was just read through this batch. */
-  put(batch: Batch, branch: Branch): void {
-    const { next } = this.#last ?? {};
-    if (next === undefined) putBranch(batch, this.#bucket, this.#name, branch);
-    else {
-      const row = sealLink(this.#key, { next, body: encodeBranch(branch) });
-      batch.put('heads', this.#key, row);
-      // Where it is not written after all, the row that is read next is another.
-      this.#last = { row, next, branch };
-    }
+  /** Whether there was such a branch. Its share goes with it: the caller frees it. */
+  del(batch: Batch): boolean {
+    return delBranch(batch, this.bucket, this.name);
   }
+}
+
+/** Gives a branch that is there another share of the clock. Its head stays. */
+export function putShareOf(
+  batch: Batch,
+  bucket: Uint8Array,
+  name: string,
+  id: Id | undefined,
+): void {
+  const there = branch(batch, bucket, name);
+  if (there !== undefined) putBranch(batch, bucket, name, { ...there, id });
 }
 
 export function putBranch(batch: Batch, bucket: Uint8Array, name: string, branch: Branch): void {
@@ -139,7 +163,6 @@ function encodeBranch({ head, id, moved }: Branch): Uint8Array {
   return writer.view();
 }
 
-/** Whether there was such a branch. Its share goes with it: the caller frees it. */
 export function delBranch(batch: Batch, bucket: Uint8Array, name: string): boolean {
   return delNamed(batch, bucket, BRANCH, name);
 }

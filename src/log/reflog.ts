@@ -21,7 +21,7 @@ import { BRANCH_NAME_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-import { type Branch, branch, putBranch } from './branches.js';
+import type { Branch } from './branches.js';
 import { BUCKET_ID_LENGTH, readAddress, readOptional } from './commit.js';
 
 const ROW_VERSION = 1;
@@ -59,25 +59,6 @@ export interface Move {
   readonly from?: string | undefined;
   /** The position whose commit an undo brought back. */
   readonly to?: number | undefined;
-}
-
-/** How a branch comes to another commit. */
-export type Moving = Omit<Move, 'position' | 'commit'>;
-
-/** Makes a branch name another commit, and notes how it came there. */
-export function moveBranch(
-  batch: Batch,
-  bucket: Uint8Array,
-  name: string,
-  ends: Pick<Branch, 'head' | 'id'>,
-  how: Moving,
-): Move {
-  const there = branch(batch, bucket, name);
-  // One that was deleted may have had the name.
-  const last = there === undefined ? lastMove(batch, bucket, name) : there.moved;
-  const moved = putMove(batch, bucket, name, last, { ...how, commit: ends.head });
-  putBranch(batch, bucket, name, { ...ends, moved });
-  return moved;
 }
 
 /** Adds a row behind the last one. Returns it: the branch's own row has to name it. */

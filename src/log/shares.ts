@@ -34,7 +34,7 @@ import { BRANCH_NAME_BYTES_MAX, STAMP_DEPTH_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-import { type Branch, putBranch } from './branches.js';
+import { type Branch, putShareOf } from './branches.js';
 import { BUCKET_ID_LENGTH, readOptional } from './commit.js';
 
 const ROW_VERSION = 1;
@@ -151,20 +151,20 @@ export function leaseShare(
 ): Id | undefined {
   if (branch.id !== undefined) return branch.id;
   const id = seenShare(batch, lessee.owner, stamp) ?? giveShare(batch);
-  if (id !== undefined) lease(batch, lessee, branch, id);
+  if (id !== undefined) lease(batch, lessee, id);
   return id;
 }
 
 /** Gives a branch a share that nothing was counted on, in place of its own. */
-function leaseAnother(batch: Batch, lessee: Lessee, branch: Branch): void {
+function leaseAnother(batch: Batch, lessee: Lessee): void {
   const id = giveShare(batch);
-  if (id === undefined) putBranch(batch, lessee.owner, lessee.branch, { ...branch, id });
-  else lease(batch, lessee, branch, id);
+  if (id === undefined) putShareOf(batch, lessee.owner, lessee.branch, id);
+  else lease(batch, lessee, id);
 }
 
-function lease(batch: Batch, { owner, branch: name }: Lessee, branch: Branch, id: Id): void {
-  putBranch(batch, owner, name, { ...branch, id });
-  putShare(batch, id, { owner, branch: name });
+function lease(batch: Batch, { owner, branch }: Lessee, id: Id): void {
+  putShareOf(batch, owner, branch, id);
+  putShare(batch, id, { owner, branch });
 }
 
 /** A free share of which a stamp has the last count: its head has seen all that was counted. */
@@ -240,7 +240,7 @@ export function countOn(
   for (const { bucket, from } of commits) {
     if (countsOn(from, id).least >= lastCount(batch, id, bucket)) continue;
     freeShare(batch, id);
-    leaseAnother(batch, lessee, branch);
+    leaseAnother(batch, lessee);
     return false;
   }
   for (const { bucket, to } of commits) {

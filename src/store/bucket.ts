@@ -5,6 +5,7 @@
  */
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import type { CommitOptions, CommitResult } from '../commit/committer.js';
+import type { HeadStep, Heads } from '../commit/door.js';
 import type { MergeJudgement, PartMaker } from '../commit/judge.js';
 import { Lane } from '../commit/lane.js';
 import type { LocalCommit } from '../commit/line.js';
@@ -12,6 +13,7 @@ import { type MergeOutcome, mergeInto } from '../commit/merge-into.js';
 import { restored } from '../commit/restore.js';
 import { type Return, revertSteps } from '../commit/revert.js';
 import { runSteps, type Writers } from '../commit/writers.js';
+import type { Batch } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import {
   alreadyExists,
@@ -294,11 +296,12 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     const head = this.#scope.at(at).address;
     const timeMs = core.timeMs();
     const step = { commit: head, cause: 'fork', timeMs, from: this.branchName } as const;
-    const isBegun = await core.door.begin({ bucket, branch }, step, (batch) => {
-      const isTaken = this.#scope.branchAt(branch, batch) !== undefined;
+    const begin = (batch: Batch, [there]: Heads): readonly HeadStep[][] => {
+      const isTaken = there !== undefined || this.#scope.branchAt(branch, batch) !== undefined;
       if (isTaken) throw alreadyExists('branch', branch);
-    });
-    if (!isBegun) throw alreadyExists('branch', branch);
+      return [[step]];
+    };
+    await core.door.set([{ bucket, branch }], begin, 'sync');
     return openBucket(this.#scope.onBranch(branch));
   }
 

@@ -13,17 +13,18 @@ import { type Address, addressText, sameAddress } from '../blocks/address.js';
 import { sourceBytes } from '../chunks/source.js';
 import { type Id, isId } from '../clock/id.js';
 import { Core, type Identity, putIdentity, type Settings, timeOf } from '../commit/core.js';
+import type { HeadPlace, HeadStep, Heads } from '../commit/door.js';
 import { MAIN } from '../commit/genesis.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
 import { alreadyExists, badOption, badPack, noShare, notFound } from '../ground/errors.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
-import { branch, branches, isTracking } from '../log/branches.js';
-import { type Move, moveBranch, putMove } from '../log/reflog.js';
+import { branches, isTracking } from '../log/branches.js';
+import type { Move } from '../log/reflog.js';
 import { acceptPart, giveShare, putPool } from '../log/shares.js';
 import { exportPack } from '../sync/export.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';
-import { importPack } from '../sync/import.js';
+import { type ImportResult, importPack, type PutCommits } from '../sync/import.js';
 import type { Want } from '../sync/pack-format.js';
 import { hasStore, makeFolder } from './folder.js';
 import type { ExportOptions, ImportOptions, PackSource } from './options.js';
@@ -126,9 +127,12 @@ export async function receivePack(
     {
       ...options,
       bucket,
-      durability: settings.durability,
       check: checkTracking,
-      publish: (batch, { heads }) => putTracking(batch, bucket, heads, core.timeMs()),
+      publish: ({ heads }, puts) => {
+        const publish = (batch: Batch, stored: Heads): readonly HeadStep[][] =>
+          puts(batch, () => fetched(heads, stored, core.timeMs()));
+        return core.door.set(placesOf(bucket, heads), publish, settings.durability);
+      },
     },
   );
   const { heads, commits, blocks: count, bytes } = result;
@@ -144,18 +148,17 @@ function checkTracking(wants: readonly Want[]): void {
   }
 }
 
-function putTracking(
-  batch: Batch,
-  bucket: Uint8Array,
-  heads: readonly Want[],
-  timeMs: number,
-): void {
-  for (const { branch: name, commit } of heads) {
-    const there = branch(batch, bucket, name);
-    if (there !== undefined && sameAddress(there.head, commit)) continue;
-    const how = { cause: 'fetch', timeMs } as const;
-    moveBranch(batch, bucket, name, { head: commit, id: undefined }, how);
-  }
+function placesOf(bucket: Uint8Array, heads: readonly Want[]): HeadPlace[] {
+  return heads.map(({ branch }) => ({ bucket, branch }));
+}
+
+/** The steps of tracking branches from where they are stored. */
+function fetched(heads: readonly Want[], stored: Heads, timeMs: number): HeadStep[][] {
+  return heads.map(({ commit }, i) => {
+    const there = stored[i];
+    const isThere = there !== undefined && sameAddress(there, commit);
+    return isThere ? [] : [{ commit, cause: 'fetch', timeMs }];
+  });
 }
 
 const GRANT = 'regalia grant 1';
@@ -199,8 +202,8 @@ export async function cloneInto(folder: string, scope: Scope): Promise<void> {
   // What the clone has is known here from the first: so the next delta is one.
   const heads = [{ branch: trackingName(replica, MAIN), commit: head }];
   const { durability } = core.settings;
-  const put = (batch: Batch): void => putTracking(batch, bucket, heads, core.timeMs());
-  await core.engine.write(put, durability);
+  const track = (_: Batch, stored: Heads) => fetched(heads, stored, core.timeMs());
+  await core.door.set(placesOf(bucket, heads), track, durability);
 }
 
 /** What a clone is given beside the pack. */
@@ -231,33 +234,44 @@ export async function receiveInto(
     await firstVolume(within, engine, identity, settings);
     const chunks = openChunks(within, engine, identity, settings);
     try {
-      const { blocks, history, sequences } = new Core(engine, settings, identity, chunks);
-      await sequences.reserve(1);
+      const core = new Core(engine, settings, identity, chunks);
+      const { blocks, history } = core;
+      await core.sequences.reserve(1);
       await importPack({ blocks, history }, sourceBytes(pack, undefined, 'import'), {
         bucket: given?.bucket,
-        durability: 'sync',
-        check: checkTracking,
-        publish: (batch, { bucket, heads }) => {
-          const timeMs = timeOf(settings);
-          putTracking(batch, bucket, heads, timeMs);
-          const head = given?.head ?? mainOf(heads);
-          const algorithm = head[0] as Identity['algorithm'];
-          putIdentity(batch, { ...identity, store: bucket, algorithm });
-          let last: Move | undefined;
-          for (const move of given?.past ?? []) {
-            const isHere = history.entry(move.commit, batch) !== undefined;
-            if (isHere) last = putMove(batch, bucket, MAIN, last, move);
-          }
-          const how = { cause: 'clone', timeMs } as const;
-          moveBranch(batch, bucket, MAIN, { head, id: undefined }, how);
-          if (given !== undefined) putPool(batch, given.id);
+        check: (wants) => {
+          checkTracking(wants);
+          mainOf(wants);
         },
+        publish: (result, puts) => publishFirst(core, given, result, puts),
       });
       await engine.flush();
     } finally {
       await chunks.close();
     }
   });
+}
+
+/** Writes the last commits of a new store's first pack, with its identity and branches. */
+function publishFirst(
+  { door, history, identity, settings }: Core,
+  given: Given | undefined,
+  { bucket, heads }: ImportResult,
+  puts: PutCommits,
+): Promise<boolean> {
+  const timeMs = timeOf(settings);
+  const head = given?.head ?? mainOf(heads);
+  const places = [...placesOf(bucket, heads), { bucket, branch: MAIN }];
+  const first = (batch: Batch, stored: Heads): readonly HeadStep[][] => {
+    const algorithm = head[0] as Identity['algorithm'];
+    putIdentity(batch, { ...identity, store: bucket, algorithm });
+    if (given !== undefined) putPool(batch, given.id);
+    const isHere = ({ commit }: Move): boolean => history.entry(commit, batch) !== undefined;
+    const past = given?.past.filter(isHere) ?? [];
+    const clone: HeadStep = { commit: head, cause: 'clone', timeMs };
+    return [...fetched(heads, stored, timeMs), [...past, clone]];
+  };
+  return door.set(places, (batch, stored) => puts(batch, () => first(batch, stored)), 'sync');
 }
 
 function mainOf(heads: readonly Want[]): Address {

@@ -80,16 +80,16 @@ export async function undo(scope: Scope): Promise<ReflogRow> {
   }
   const { owner: bucket, branch: name } = line;
   let position: number | undefined;
-  const back = (batch: Batch): readonly HeadStep[] => {
+  const back = (batch: Batch): readonly HeadStep[][] => {
     const last = lastMove(batch, bucket, name);
     const from = last?.cause === 'undo' ? (last.to ?? 0) : (last?.position ?? 0);
     if (last === undefined || from === 0) throw notFound('earlier state of branch', name);
     const { commit, cause } = moveOf(batch, bucket, name, from - 1);
     if (cause === 'delete') throw notFound('earlier state of branch', name);
     position = last.position + 1;
-    return [{ commit, cause: 'undo', timeMs: core.timeMs(), to: from - 1 }];
+    return [[{ commit, cause: 'undo', timeMs: core.timeMs(), to: from - 1 }]];
   };
-  await core.door.set({ bucket, branch: name }, back, core.settings.durability);
+  await core.door.set([{ bucket, branch: name }], back, core.settings.durability);
   if (position === undefined) throw notFound('branch', name);
   core.moved(bucket, name);
   return rowOf(moveOf(scope.refreshed(), bucket, name, position));

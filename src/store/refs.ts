@@ -4,8 +4,8 @@
  * A branch that carries a nested bucket has no row for it: it is reset by a commit of the buckets
  * around it, and goes with the branch that it is.
  */
-import { type Address, addressText } from '../blocks/address.js';
-import type { HeadStep } from '../commit/door.js';
+import { addressText } from '../blocks/address.js';
+import type { HeadStep, Heads } from '../commit/door.js';
 import { MAIN } from '../commit/genesis.js';
 import { resetInto } from '../commit/merge-into.js';
 import type { Batch, Engine, Reads } from '../engine/engine.js';
@@ -68,8 +68,12 @@ export class Branches {
     }
     core.checkWritable();
     const { durability } = core.settings;
-    const end = () => core.door.end({ bucket, branch: name }, core.timeMs(), durability);
-    if (!(await core.underway.outer.during(end))) throw this.#notOwn(name, core.engine);
+    const end = (_: Batch, [head]: Heads): readonly HeadStep[][] | undefined => {
+      return head && [[{ commit: head, cause: 'delete', timeMs: core.timeMs() }]];
+    };
+    const place = { bucket, branch: name };
+    const ended = core.underway.outer.during(() => core.door.set([place], end, durability));
+    if (!(await ended)) throw this.#notOwn(name, core.engine);
   }
 
   /** Why there is no row for a branch that shall be deleted. */
@@ -96,13 +100,14 @@ export class Branches {
     }
     const scope = this.#scope.onBranch(name);
     let info: BranchInfo | undefined;
-    const reset = (batch: Batch, head: Address): readonly HeadStep[] => {
+    const reset = (batch: Batch, [head]: Heads): readonly HeadStep[][] | undefined => {
+      if (head === undefined) return undefined;
       const commit = scope.resolve(at, head, batch);
       info = { name, commit: addressText(commit) };
-      return [{ commit, cause: 'reset', timeMs: core.timeMs() }];
+      return [[{ commit, cause: 'reset', timeMs: core.timeMs() }]];
     };
     const place = { bucket, branch: name };
-    await core.underway.outer.during(() => core.door.set(place, reset, core.settings.durability));
+    await core.underway.outer.during(() => core.door.set([place], reset, core.settings.durability));
     if (info === undefined) throw notFound('branch', name);
     core.moved(bucket, name);
     return info;

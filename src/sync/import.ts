@@ -18,7 +18,7 @@
 import { addressText, sameAddress } from '../blocks/address.js';
 import { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
-import type { Batch, Durability, Engine } from '../engine/engine.js';
+import type { Batch, Engine } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { badPack, isRegaliaError, locked, notFound } from '../ground/errors.js';
 import { BLOCK_BYTES_MAX, INDEX_PART_BYTES_MAX } from '../ground/limits.js';
@@ -85,13 +85,18 @@ export interface ImportOptions {
   /** Throws where a pack with these branches is refused, before anything else of it is read. */
   readonly check?: ((wants: readonly Want[]) => void) | undefined;
   /**
-   * Puts what goes with the pack's last commits into their transaction: tracking branches. What it
-   * throws ends all; of many commits the first are in the log by then.
+   * Writes the pack's last commits, which `puts` puts, with what goes with them: tracking branches.
+   * By default they are written alone. Of many commits the first are in the log by then.
    */
-  readonly publish?: ((batch: Batch, result: ImportResult) => void) | undefined;
-  readonly durability?: Durability | undefined;
+  readonly publish?: ((result: ImportResult, puts: PutCommits) => Promise<unknown>) | undefined;
   readonly onProgress?: ((bytes: number) => void) | undefined;
 }
+
+/**
+ * Puts a pack's last commits, and then what `also` puts, which it returns. What either throws ends
+ * the import: it is not gone on with.
+ */
+export type PutCommits = <T>(batch: Batch, also: () => T) => T;
 
 /** Extents set aside before a few blocks are staged, some for others who write at the same time. */
 const EXTENTS_SPARE = 192;
@@ -445,26 +450,26 @@ async function publish(
 /** Publishes some commits; `result` is given with the last of them. */
 async function publishSlice(
   { history, blocks }: ImportContext,
-  { durability = 'group', publish: publishAll }: ImportOptions,
+  { publish: publishAll }: ImportOptions,
   stage: ImportStage,
   waiting: readonly OrderedCommit[],
   result: ImportResult | undefined,
 ): Promise<void> {
   let refused = false;
+  const puts: PutCommits = (batch, also) => {
+    refused = true;
+    for (const { commit, local } of waiting) history.append(batch, commit, local);
+    stage.remove(batch, waiting);
+    if (result !== undefined) stage.finish(batch);
+    const returned = also();
+    refused = false;
+    return returned;
+  };
+  const alone = (batch: Batch): void => puts(batch, () => undefined);
   try {
-    await blocks.engine.write(
-      (batch) => {
-        refused = true;
-        for (const { commit, local } of waiting) history.append(batch, commit, local);
-        stage.remove(batch, waiting);
-        if (result !== undefined) {
-          stage.finish(batch);
-          publishAll?.(batch, result);
-        }
-        refused = false;
-      },
-      result === undefined ? 'none' : durability,
-    );
+    if (result === undefined) await blocks.engine.write(alone, 'none');
+    else if (publishAll === undefined) await blocks.engine.write(alone, 'group');
+    else await publishAll(result, puts);
   } catch (error) {
     // What was refused once will be again; what the disk failed at may be tried again.
     if (refused) await stage.drop();

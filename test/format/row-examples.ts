@@ -11,6 +11,8 @@ import { chunkBytes } from '../../src/chunks/chunk.js';
 import { counted, NO_EVENT } from '../../src/clock/event.js';
 import { WHOLE } from '../../src/clock/id.js';
 import { putIdentity, storedIdentity } from '../../src/commit/core.js';
+import { EngineDoor, type HeadStep } from '../../src/commit/door.js';
+import type { Batch } from '../../src/engine/engine.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { hex } from '../../src/ground/bytes.js';
 import { ByteReader } from '../../src/ground/reader.js';
@@ -19,7 +21,7 @@ import { type Branch, branch, putTag, tag } from '../../src/log/branches.js';
 import { commitAddress } from '../../src/log/commit.js';
 import { openEntry } from '../../src/log/entry.js';
 import { History, logKey, readBounds } from '../../src/log/history.js';
-import { lastMove, moveBranch } from '../../src/log/reflog.js';
+import { lastMove } from '../../src/log/reflog.js';
 import {
   countOn,
   type Lessee,
@@ -43,14 +45,15 @@ import {
 
 const history = new History(engine);
 const lessee: Lessee = { owner: bucket, branch: 'main' };
-await engine.write((batch) => {
+const begin = (batch: Batch): HeadStep[][] => {
   const local = { rootBlock: root.id, headsBlock: undefined };
   history.append(batch, first, local);
   history.append(batch, commit, local);
-  const head = commitAddress(commit);
-  const how = { cause: 'commit', timeMs: 1_700_000_000_001 } as const;
   putPool(batch, WHOLE);
-  moveBranch(batch, bucket, 'main', { head, id: undefined }, how);
+  return [[{ commit: commitAddress(commit), cause: 'commit', timeMs: 1_700_000_000_001 }]];
+};
+await new EngineDoor(engine).set([{ bucket, branch: 'main' }], begin, 'none');
+await engine.write((batch) => {
   const row = branch(batch, bucket, 'main') as Branch;
   const leased = { ...row, id: leaseShare(batch, lessee, row, NO_EVENT) };
   countOn(batch, lessee, leased, [{ bucket, from: NO_EVENT, to: counted(id, NO_EVENT) }]);

@@ -1,18 +1,10 @@
 /** The rows of a reflog against a list: positions, times that do not fall, and dates. */
 import fc from 'fast-check';
 import t from 'tap';
+import { EngineDoor } from '../../src/commit/door.js';
 import { openMemory } from '../../src/engine/memory.js';
-import { branch, delBranch } from '../../src/log/branches.js';
-import {
-  lastMove,
-  lastPosition,
-  type Move,
-  moveAt,
-  moveBranch,
-  moveOf,
-  moves,
-  putMove,
-} from '../../src/log/reflog.js';
+import { branch } from '../../src/log/branches.js';
+import { lastMove, lastPosition, type Move, moveAt, moveOf, moves } from '../../src/log/reflog.js';
 import { runs } from '../runs.js';
 import { someAddress } from './dag.js';
 
@@ -27,20 +19,22 @@ t.test('steps, dates and deletions, as a list has them', async () => {
   });
   const property = fc.asyncProperty(fc.array(step, { maxLength: 60 }), async (steps) => {
     const engine = openMemory();
+    const door = new EngineDoor(engine);
     const lists = new Map<string, Move[]>();
     for (const { branch: name, timeMs, commit, deletes } of steps) {
       const list = lists.get(name) ?? [];
       lists.set(name, list);
-      await engine.write((batch) => {
-        const how = { cause: 'commit', timeMs, from: undefined, to: undefined } as const;
-        list.push(moveBranch(batch, BUCKET, name, { head: commit, id: undefined }, how));
-        if (!deletes) return;
-        const gone = branch(batch, BUCKET, name);
-        delBranch(batch, BUCKET, name);
-        list.push(putMove(batch, BUCKET, name, gone?.moved, { ...how, cause: 'delete', commit }));
-      }, 'none');
+      const how = { timeMs, commit, from: undefined, to: undefined };
+      const steps = [{ ...how, cause: 'commit' as const }];
+      const end = [{ ...how, cause: 'delete' as const }];
+      const place = { bucket: BUCKET, branch: name };
+      await door.set([place], () => [deletes ? [...steps, ...end] : steps], 'none');
+      for (const step of deletes ? [...steps, ...end] : steps) {
+        const least = list.at(-1)?.timeMs ?? 0;
+        list.push({ ...step, position: list.length, timeMs: Math.max(timeMs, least) });
+      }
       const moved = branch(engine, BUCKET, name)?.moved;
-      if (!deletes && moved?.position !== list.length - 1) return false;
+      if (moved?.position !== (deletes ? undefined : list.length - 1)) return false;
     }
     for (const [name, list] of lists) {
       t.strictSame([...moves(engine, BUCKET, name)], list);
@@ -64,12 +58,11 @@ t.test('steps, dates and deletions, as a list has them', async () => {
 
 t.test('a row that is lost is corruption, and no answer', async (t) => {
   const engine = openMemory();
-  await engine.write((batch) => {
-    for (let i = 0; i < 5; i++) {
-      const how = { cause: 'commit', timeMs: i } as const;
-      moveBranch(batch, BUCKET, 'main', { head: someAddress(i), id: undefined }, how);
-    }
-  }, 'none');
+  const steps = [0, 1, 2, 3, 4].map((i) => {
+    return { cause: 'commit', timeMs: i, commit: someAddress(i) } as const;
+  });
+  const place = { bucket: BUCKET, branch: 'main' };
+  await new EngineDoor(engine).set([place], () => [steps], 'none');
   await engine.write((batch) => {
     for (const { key } of engine.range('heads')) if (key.at(-1) === 2) batch.del('heads', key);
   }, 'none');

@@ -6,6 +6,7 @@ import t from 'tap';
 import { equalBytes } from '../../src/ground/bytes.js';
 import { isRegaliaError } from '../../src/ground/errors.js';
 import { ByteReader } from '../../src/ground/reader.js';
+import type { ImportOptions } from '../../src/sync/import.js';
 import {
   encodeResumePoint,
   type ResumePoint,
@@ -153,8 +154,11 @@ t.test('a source that fails, and an abort, leave a resume point as well', async 
 t.test('what is published throws: nothing is published, and nothing is left waiting', async (t) => {
   const store = await variedStore();
   const to = bare();
-  const publish = (): never => {
-    throw new Error('not here');
+  const publish: ImportOptions['publish'] = (_, puts) => {
+    const refuse = (): never => {
+      throw new Error('not here');
+    };
+    return to.engine.write((batch) => puts(batch, refuse), 'none');
   };
   await t.rejects(importInto(to, await pack({ store }), { publish }), /not here/);
   t.strictSame(visibleRows(to.engine), []);

@@ -6,13 +6,14 @@ import { type Address, addressText } from '../../src/blocks/address.js';
 import { Blocks } from '../../src/blocks/blocks.js';
 import { openRow } from '../../src/blocks/rows.js';
 import type { Core } from '../../src/commit/core.js';
-import type { Engine, Reads } from '../../src/engine/engine.js';
+import { EngineDoor, type HeadStep } from '../../src/commit/door.js';
+import type { Batch, Engine, Reads } from '../../src/engine/engine.js';
 import { openMemory } from '../../src/engine/memory.js';
 import { concatBytes, hex, unhex } from '../../src/ground/bytes.js';
 import { readU32 } from '../../src/ground/integers.js';
 import { ByteReader } from '../../src/ground/reader.js';
 import { actorFromSeed, Regalia } from '../../src/index.js';
-import { branch, branches, putBranch } from '../../src/log/branches.js';
+import { branch, branches } from '../../src/log/branches.js';
 import { allHeads } from '../../src/log/heads.js';
 import { History } from '../../src/log/history.js';
 import * as walks from '../../src/reach/commit-walk.js';
@@ -124,12 +125,12 @@ export function importInto(
 ): Promise<ImportResult> {
   const source = packed instanceof Uint8Array ? [packed] : packed;
   return importPack(to, source, {
-    publish: (batch, { bucket, heads }) => {
-      for (const { branch, commit } of heads) {
-        putBranch(batch, bucket, branch, { head: commit, id: undefined, moved: undefined });
-      }
+    publish: ({ bucket, heads }, puts) => {
+      const places = heads.map(({ branch }) => ({ bucket, branch }));
+      const publish = (batch: Batch): HeadStep[][] =>
+        puts(batch, () => heads.map(({ commit }) => [{ commit, cause: 'fetch', timeMs: 0 }]));
+      return new EngineDoor(to.blocks.engine).set(places, publish, 'none');
     },
-    durability: 'none',
     ...options,
   });
 }

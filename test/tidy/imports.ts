@@ -1,6 +1,6 @@
 /**
- * Rules about imports: floors, cycles, barrels, who may import which package, and files that
- * nothing reaches.
+ * Rules about imports: floors, cycles, barrels, who may import which package or name what is kept
+ * at a door, and files that nothing reaches.
  *
  * The floors are read from the block in ARCHITECTURE.md marked `floors`, one room a line:
  *
@@ -8,10 +8,11 @@
  *
  * Where that text has "only src/index.ts" the room imports nothing else from outside. A room is a
  * folder or a single file. An import stays in its room or goes to a lower floor; `-` is the ground,
- * which is one room. The block marked `packages` names the files that may import each package.
+ * which is one room. The block marked `packages` names the files that may import each package, and
+ * the one marked `doors` what only its home and one other file may name.
  */
 import ts from 'typescript';
-import { type File, importsOf, isSource, parse } from './project.js';
+import { everyNode, type File, importsOf, isSource, lineOf, parse } from './project.js';
 
 export interface Room {
   readonly path: string;
@@ -142,6 +143,46 @@ export function packageBreaches(
       if (patterns.some((pattern) => matches(file.path, pattern))) continue;
       const where = patterns.length === 0 ? 'no file' : `only ${patterns.join(', ')}`;
       complaints.push(`${file.path}:${line} imports ${target}: ${where} may`);
+    }
+  }
+  return complaints;
+}
+
+/** Something that is kept at a door. */
+export interface Kept {
+  readonly name: string;
+  readonly home: string;
+  /** The files that may name it beside its home. */
+  readonly users: readonly string[];
+}
+
+export function parseDoors(document: string): Kept[] {
+  return fencedBlock(document, 'doors').map((line) => {
+    const [name, home, ...users] = line.trim().split(/\s+/) as [string, string, ...string[]];
+    return { name, home, users: users.filter((user) => user !== '-') };
+  });
+}
+
+/** Where something is named that is kept at a door, or is not where the table says. */
+export function doorBreaches(files: readonly File[], kept: readonly Kept[]): string[] {
+  const complaints: string[] = [];
+  const used = new Set<string>();
+  for (const file of files.filter(isSource)) {
+    const tree = parse(file);
+    everyNode(tree, (node) => {
+      if (!ts.isIdentifier(node)) return;
+      const one = kept.find(({ name }) => name === node.text);
+      if (one === undefined) return;
+      used.add(`${one.name} ${file.path}`);
+      if (file.path === one.home || one.users.includes(file.path)) return;
+      const where = [one.home, ...one.users].join(' and ');
+      const line = lineOf(tree, node.getStart(tree));
+      complaints.push(`${file.path}:${line} names ${one.name}: only ${where} may`);
+    });
+  }
+  for (const { name, home, users } of kept) {
+    for (const path of [home, ...users].filter((path) => !used.has(`${name} ${path}`))) {
+      complaints.push(`${path} does not name ${name}: the table of doors is wrong`);
     }
   }
   return complaints;

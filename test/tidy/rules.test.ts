@@ -7,10 +7,12 @@ import { needlessExports } from './exports.js';
 import {
   barrels,
   deadFiles,
+  doorBreaches,
   fencedBlock,
   floorBreaches,
   importCycles,
   packageBreaches,
+  parseDoors,
   parseFloors,
   parsePackages,
 } from './imports.js';
@@ -102,6 +104,22 @@ t.test(
     t.throws(() => parseFloors('# nothing'), /no block marked floors/);
   },
 );
+
+t.test('what is kept at a door is named nowhere else, and its table is right', async (t) => {
+  const kept = parseDoors('```doors\nputRow src/tree/a.ts src/tree/b.ts\nrow src/tree/a.ts -\n```');
+  const sound = {
+    'src/tree/a.ts': 'export function putRow() {}\nfunction row() {}',
+    'src/tree/b.ts': "import { putRow } from './a.js';",
+  };
+  t.strictSame(doorBreaches(planted(sound), kept), []);
+  const whole = "import * as a from './a.js';\na.putRow();";
+  t.strictSame(doorBreaches(planted({ ...sound, 'src/tree/c.ts': whole }), kept), [
+    'src/tree/c.ts:2 names putRow: only src/tree/a.ts and src/tree/b.ts may',
+  ]);
+  t.strictSame(doorBreaches(planted({ ...sound, 'src/tree/b.ts': '' }), kept), [
+    'src/tree/b.ts does not name putRow: the table of doors is wrong',
+  ]);
+});
 
 t.test('a cycle is found, also through types', async (t) => {
   const files = planted({

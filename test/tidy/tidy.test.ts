@@ -8,10 +8,12 @@ import { needlessExports } from './exports.js';
 import {
   barrels,
   deadFiles,
+  doorBreaches,
   fencedBlock,
   floorBreaches,
   importCycles,
   packageBreaches,
+  parseDoors,
   parseFloors,
   parsePackages,
 } from './imports.js';
@@ -73,6 +75,7 @@ rule(
   'packages are imported where they belong',
   packageBreaches(files, parsePackages(architecture)),
 );
+rule('what is kept at a door is named there', doorBreaches(files, parseDoors(architecture)));
 rule('an entry reaches every source file', deadFiles(files, entries));
 rule('exports are needed', needlessExports(files, entries));
 rule('functions fit on a screen', longFunctions(files));
