@@ -1,85 +1,121 @@
 /**
  * The buckets nested in a tree, and those that a change touched.
  *
- * They are found by the totals: what contains no bucket is not looked into. What a change did to
- * them is found where the trees before and after it differ, and others are not visited. It lists
- * the buckets that it touched innermost first, since the commit of each names those of the buckets
- * within it.
+ * Where they are, and what a change did to them, is found where two trees differ: what contains no
+ * bucket is not looked into, by the totals, and what is the same is not. A change lists the buckets
+ * that it touched innermost first, since the commit of each names those of the buckets within it.
  */
-import { type Address, sameAddress } from '../blocks/address.js';
+import { sameAddress } from '../blocks/address.js';
 import { algorithmName } from '../ground/block-header.js';
 import { equalBytes, hex, unhex } from '../ground/bytes.js';
 import { alreadyExists, badRule } from '../ground/errors.js';
+import { countHeads, headOf } from '../log/heads.js';
 import { bucketChanges, type PlacedBucket } from '../merge/buckets.js';
-import { textOf } from '../merge/relation.js';
+import { bytesOf, textOf } from '../merge/relation.js';
 import type { TouchedBucket } from '../tree/apply.js';
-import { keyText, type Names } from '../tree/key.js';
-import { childMap, type Tree } from '../tree/lookup.js';
-import { CHILD_BUCKET, CHILD_NONE, recordChild } from '../tree/record.js';
-import type { Root } from '../tree/root.js';
-import { MapScan } from '../tree/scan.js';
+import type { Names } from '../tree/key.js';
+import type { Tree } from '../tree/lookup.js';
+import type { NodeCache } from '../tree/node-cache.js';
+import { type Root, type RootRef, totalsOf } from '../tree/root.js';
 import type { Core } from './core.js';
+import { headsRefOf, type Line, type LocalCommit } from './line.js';
 
-export interface NestedBucket {
-  /** 16 bytes. */
-  readonly bucket: Uint8Array;
-  readonly names: Names;
-  readonly root: Address;
-  readonly rootBlock: number | undefined;
+/** Where a bucket is in a state of one around it. */
+export interface BucketPlace {
+  /** The one around it. */
+  readonly owner: Uint8Array;
+  /** The state. */
+  readonly root: RootRef;
+  /** Undefined where it is not within. */
+  readonly names: Names | undefined;
 }
 
-/** The buckets directly within a tree, not those within them, in key order. */
-function* directBuckets(tree: Tree): Generator<NestedBucket> {
-  const { cache } = tree;
-  const top = tree.mapOf([]);
-  if (top === undefined) return;
-  const stack = [{ scan: new MapScan(cache, top, {}), names: [] as Names }];
-  for (let level = stack[0]; level !== undefined; level = stack[stack.length - 1]) {
-    const { scan, names } = level;
-    if (!scan.next()) {
-      stack.pop();
-      continue;
-    }
-    const { node, index } = scan;
-    const child = recordChild(node, index);
-    if (child.form === CHILD_NONE) continue;
-    const here = [...names, node.name(index)];
-    if (child.form === CHILD_BUCKET) {
-      const { bucket, root, id } = child;
-      yield { bucket: bucket.slice(), names: here, root, rootBlock: id };
-    } else if (child.totals.buckets > 0) {
-      const map = childMap(cache, { node, index }, child);
-      if (map !== undefined) stack.push({ scan: new MapScan(cache, map, {}), names: here });
-    }
+/**
+ * Where a bucket is in a tree, by a place in another state: what is the same in both is not looked
+ * into. By no place, all subtrees with buckets are. Undefined where it is not within.
+ */
+export function placeIn(
+  core: Core,
+  tree: Tree,
+  bucket: Uint8Array,
+  known: BucketPlace | undefined,
+): Names | undefined {
+  const { names, root } = known ?? {};
+  const there = names && tree.bucketAt(names)?.bucket;
+  if (there !== undefined && equalBytes(there, bucket)) return names;
+  const before = root && core.tree(root.id, root.address).top;
+  const id = hex(bucket);
+  let isGone = false;
+  for (const change of bucketChanges(core.cache, before, tree.top)) {
+    if (change.bucket !== id) continue;
+    if (change.after !== undefined) return bytesOf(textOf(change.after));
+    isGone = true;
   }
+  return isGone ? undefined : names;
 }
 
-/** Every bucket of a tree, each before those within it, names from the top. */
-function* allBuckets(core: Core, tree: Tree, around: Names = []): Generator<NestedBucket> {
-  for (const { bucket, names: within, root, rootBlock } of directBuckets(tree)) {
-    const names = [...around, ...within];
-    yield { bucket, names, root, rootBlock };
-    yield* allBuckets(core, core.tree(rootBlock, root), names);
-  }
-}
-
-/** Where a bucket is in a tree, at whatever depth; undefined where it is not. */
-export function findBucket(core: Core, tree: Tree, bucket: Uint8Array): Names | undefined {
-  for (const found of allBuckets(core, tree)) {
-    if (equalBytes(found.bucket, bucket)) return found.names;
+/** The same place, as a bucket that is around it as well has it; undefined where none is. */
+export function placeWithin(
+  core: Core,
+  place: BucketPlace,
+  owner: Uint8Array,
+): BucketPlace | undefined {
+  if (equalBytes(place.owner, owner)) return place;
+  const { names = [], root } = place;
+  const tree = core.tree(root.id, root.address);
+  for (let depth = 1; depth < names.length; depth++) {
+    const around = tree.bucketAt(names.slice(0, depth));
+    if (around === undefined || !equalBytes(around.bucket, owner)) continue;
+    const { rootBlock: id, root: address } = around;
+    return { owner, root: { id, address }, names: names.slice(depth) };
   }
   return undefined;
 }
 
-/** REGALIA_EXISTS where a bucket comes to a key of a tree and would stay at another one. */
-export function checkPlaces(core: Core, before: Tree, after: Tree): void {
+/**
+ * REGALIA_EXISTS where a bucket comes to a key of a tree and would stay at another one. Those that
+ * come back are looked for by what differs between the states that they come from and the tree; of
+ * others, which only a merge within a bucket brings, all subtrees with buckets are looked into,
+ * unless all buckets are directly within.
+ */
+export function checkPlaces(
+  line: Line,
+  tip: LocalCommit,
+  after: Tree,
+  origins: readonly LocalCommit[],
+): void {
+  const { cache } = line.core;
+  const before = line.treeOf(tip);
+  const came = cameTo(cache, before, after);
+  const check = (bucket: string, there: readonly string[]): void => {
+    const key = came.get(bucket);
+    if (key !== undefined) throw twice(bucket, textOf(there), key);
+  };
+  for (const origin of came.size === 0 ? [] : origins) {
+    if (!equalBytes(origin.commit.bucket, tip.commit.bucket)) continue;
+    const gone: string[] = [];
+    for (const { bucket, after: there } of bucketChanges(
+      cache,
+      line.treeOf(origin).top,
+      before.top,
+    )) {
+      if (there !== undefined) check(bucket, there);
+      else gone.push(bucket);
+    }
+    for (const bucket of gone) came.delete(bucket);
+  }
+  if (came.size === 0 || areElsewhere(line, tip, before, came)) return;
+  for (const { bucket, after: there } of bucketChanges(cache, undefined, before.top)) {
+    if (there !== undefined) check(bucket, there);
+  }
+}
+
+/** The buckets that come to a tree, by id, and where to. */
+function cameTo(cache: NodeCache, before: Tree, after: Tree): Map<string, string> {
   const came = new Map<string, string>();
   const left = new Set<string>();
-  for (const { bucket, before: from, after: to } of bucketChanges(
-    core.cache,
-    before.top,
-    after.top,
-  )) {
+  for (const change of bucketChanges(cache, before.top, after.top)) {
+    const { bucket, before: from, after: to } = change;
     if (to === undefined) left.add(bucket);
     if (to === undefined || from !== undefined) continue;
     const other = came.get(bucket);
@@ -87,11 +123,22 @@ export function checkPlaces(core: Core, before: Tree, after: Tree): void {
     came.set(bucket, textOf(to));
   }
   for (const bucket of left) came.delete(bucket);
-  if (came.size === 0) return;
-  for (const { bucket, names } of allBuckets(core, before)) {
-    const key = came.get(hex(bucket));
-    if (key !== undefined) throw twice(hex(bucket), keyText(names), key);
-  }
+  return came;
+}
+
+/** Whether all buckets are directly within a tree, and its heads have none of these. */
+function areElsewhere(
+  { core: { cache } }: Line,
+  tip: LocalCommit,
+  tree: Tree,
+  buckets: ReadonlyMap<string, string>,
+): boolean {
+  const heads = headsRefOf(tip);
+  const { buckets: count } = totalsOf(tree.root);
+  if (count !== countHeads(cache, heads)) return false;
+  return [...buckets.keys()].every((id) => {
+    return headOf(cache, heads, unhex(id) as Uint8Array) === undefined;
+  });
 }
 
 function twice(bucket: string, there: string, key: string): Error {

@@ -4,7 +4,7 @@
  * line's own commit last.
  */
 import { type Address, addressKey } from '../blocks/address.js';
-import { hex, unhex } from '../ground/bytes.js';
+import { equalBytes, hex, unhex } from '../ground/bytes.js';
 import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
@@ -14,6 +14,7 @@ import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
 import { changedBuckets, checkPlaces } from './buckets.js';
 import type { Core } from './core.js';
+import { HeadsApart } from './heads-apart.js';
 import { HeadsWithin } from './heads-within.js';
 import { headsRefOf, type Line, type LocalCommit, type Tip, tipOf } from './line.js';
 import { Places } from './places.js';
@@ -63,8 +64,9 @@ export class CommitBuilder {
   readonly #timeMs: number;
   /** The commits of buckets before this change. */
   readonly #before: HeadsWithin;
-  /** Those of buckets that were gone, in the states that it brings back. */
-  #earlier: HeadsWithin;
+  /** The states that it brings back, which have those of buckets that were gone. */
+  #origins: readonly LocalCommit[] = [];
+  #earlier: readonly HeadsApart[] | undefined;
   /** Where the buckets of the change are. */
   #places!: Places;
   #mayHaveMoved = false;
@@ -78,12 +80,7 @@ export class CommitBuilder {
     this.#tip = tip;
     this.#words = words;
     this.#timeMs = this.#core.timeMs();
-    this.#before = this.#headsWithin(tip);
-    this.#earlier = this.#headsWithin();
-  }
-
-  #headsWithin(...commits: readonly LocalCommit[]): HeadsWithin {
-    return new HeadsWithin(this.#line, ...commits);
+    this.#before = new HeadsWithin(this.#line, tip);
   }
 
   /** The commits of a change, signed where someone signs. */
@@ -94,24 +91,25 @@ export class CommitBuilder {
 
   /** The commits of a change. Their blocks (heads, maps) are staged. REGALIA_EXISTS. */
   build(change: Change): { tip: Tip; commits: LocalCommit[] } {
+    const { given, origins = [] } = change;
     const trees = (): [before: Tree, after: Tree] => {
       const { id, address } = change.root;
       return [this.#line.treeOf(this.#tip), this.#core.tree(id, address)];
     };
     // What comes from other commits may have buckets that are elsewhere by now.
-    const isForeign = change.given !== undefined || hasOrigins(change);
-    if (isForeign) checkPlaces(this.#core, ...trees());
-    this.#earlier = this.#headsWithin(...(change.origins ?? []));
+    const isForeign = given !== undefined || hasOrigins(change);
+    if (isForeign) checkPlaces(this.#line, this.#tip, trees()[1], origins);
     this.#mayHaveMoved = mayHaveMoved(change);
     this.#places = new Places(change.touched, () => changedBuckets(this.#core, ...trees()));
+    this.#origins = origins;
     const commits: LocalCommit[] = [];
     for (const { bucket, before, after } of change.touched) {
       const id = hex(bucket);
       const previous = (): LocalCommit | undefined => this.#previous(id, before === undefined);
-      const given = change.given?.get(id);
-      const one = given ?? this.#commit(bucket, after, previous(), change);
+      const known = given?.get(id);
+      const one = known ?? this.#commit(bucket, after, previous(), change);
       this.#made.set(id, one);
-      if (given === undefined) commits.push(one);
+      if (known === undefined) commits.push(one);
     }
     const own = this.#commit(this.#line.owner, change.root, this.#tip, change);
     commits.push(own);
@@ -203,7 +201,22 @@ export class CommitBuilder {
   /** The commit of a bucket before this change, wherever it was, or before it was gone. */
   #previous(bucket: string, isNew: boolean): LocalCommit | undefined {
     const before = isNew ? undefined : this.#before.find(bucket, this.#places.around(bucket));
-    return before ?? this.#earlier.find(bucket);
+    if (before !== undefined) return before;
+    this.#earlier ??= this.#origins.map((origin) => this.#apart(origin));
+    for (const heads of this.#earlier) {
+      const found = heads.find('before', bucket);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
+  /** An earlier state of a bucket beside the present one. */
+  #apart(origin: LocalCommit): HeadsApart {
+    const { bucket } = origin.commit;
+    if (equalBytes(bucket, this.#line.owner)) return new HeadsApart(this.#line, origin, this.#tip);
+    const id = hex(bucket);
+    const now = this.#before.find(id, this.#places.around(id));
+    return new HeadsApart(this.#line, origin, now ?? this.#tip);
   }
 }
 

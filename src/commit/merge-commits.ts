@@ -27,7 +27,6 @@ import type { BucketPart } from '../tree/record.js';
 import { type CountedRoot, type Root, type RootRef, totalsOf } from '../tree/root.js';
 import type { Steps } from '../tree/steps.js';
 import { Bases } from './bases.js';
-import type { NestedBucket } from './buckets.js';
 import type { Core } from './core.js';
 import { HeadsApart } from './heads-apart.js';
 import { judgeOf, type MergeJudgement } from './judge.js';
@@ -54,7 +53,11 @@ export type Merged = { readonly unused: readonly Answer[] } & (
 );
 
 /** A bucket in a merged tree. */
-type Nested = Omit<NestedBucket, 'names'>;
+interface Nested {
+  readonly bucket: Uint8Array;
+  readonly root: Address;
+  readonly rootBlock: number | undefined;
+}
 
 const NO_REPLICA = new Uint8Array(16);
 const NO_ROWS: SideRows = { ours: [], theirs: [] };

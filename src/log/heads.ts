@@ -16,7 +16,7 @@ import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { NodeWriter } from '../tree/node-writer.js';
 import { findStream, INLINE } from '../tree/record.js';
-import { NO_NAME, type RootRef, writeEmptyRoot } from '../tree/root.js';
+import { NO_NAME, type RootRef, totalsOf, writeEmptyRoot } from '../tree/root.js';
 import { MapScan } from '../tree/scan.js';
 import { finishSteps } from '../tree/steps.js';
 import { BUCKET_ID_LENGTH } from './commit.js';
@@ -42,6 +42,13 @@ export function headOf(
   const tree = Tree.load(cache, heads.id, heads.address);
   const found = tree.find([utf8Bytes(hex(bucket))]);
   return found === undefined ? undefined : readHead(found.node, found.index).commit;
+}
+
+/** How many heads there are. */
+export function countHeads(cache: NodeCache, heads: HeadsRef | undefined): number {
+  if (heads === undefined) return 0;
+  // The root is an entry as well.
+  return totalsOf(Tree.load(cache, heads.id, heads.address).root).entries - 1;
 }
 
 /** All heads, in order of bucket ids. */

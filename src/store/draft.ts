@@ -109,7 +109,7 @@ export class Draft extends Reading implements Committing {
     this.rests = onStored === true ? [] : Lane.of(line).underway();
     this.started = onStored === true ? line.stored() : line.tip();
     const tree = line.treeOf(this.started);
-    this.prefix = scope.namesIn(tree);
+    this.prefix = scope.namesIn(tree, this.rests.length === 0);
     this.fork = new PrivateTree(core, tree, () => this.#ways.clear());
     this.#contents = new Contents(core, this.fork.writers);
     this.#pending = new Pending(core.cache.shapes);

@@ -13,7 +13,7 @@
  * The innermost counts, so that `branch` and `bucket` may be called in either order.
  */
 import { type Address, parseAddress } from '../blocks/address.js';
-import { findBucket } from '../commit/buckets.js';
+import { type BucketPlace, placeIn, placeWithin } from '../commit/buckets.js';
 import type { Core } from '../commit/core.js';
 import { HeadsWithin } from '../commit/heads-within.js';
 import { Line, type LocalCommit } from '../commit/line.js';
@@ -30,13 +30,6 @@ import { type Key, keyText, type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
 import type { At, AtFields } from './options.js';
 
-/** A bucket within the one that owns the line. */
-interface Nested {
-  readonly bucket: Uint8Array;
-  /** Where it was when it was last looked up. */
-  names: Names;
-}
-
 /** A branch that a bucket is on. */
 export interface ScopeBranch {
   readonly name: string;
@@ -49,43 +42,52 @@ export interface ScopeBranch {
 export class Scope {
   readonly core: Core;
   readonly line: Line;
-  readonly #nested: Nested | undefined;
+  /** The id of the bucket. */
+  readonly bucket: Uint8Array;
+  readonly isNested: boolean;
+  /** Where it was in the stored state in which it was looked up last. */
+  #place: BucketPlace | undefined;
   /** The buckets that were around the line's owner, from the inside out. */
   readonly #beyond: readonly Uint8Array[];
 
-  constructor(core: Core, line: Line, nested?: Nested, beyond: readonly Uint8Array[] = []) {
+  /** The bucket is the line's own, or within that. */
+  constructor(
+    core: Core,
+    line: Line,
+    bucket: Uint8Array = line.owner,
+    place?: BucketPlace,
+    beyond: readonly Uint8Array[] = [],
+  ) {
     this.core = core;
     this.line = line;
-    this.#nested = nested;
+    this.bucket = bucket;
+    this.isNested = !equalBytes(bucket, line.owner);
+    this.#place = place;
     this.#beyond = beyond;
   }
 
-  /** The id of the bucket. */
-  get bucket(): Uint8Array {
-    return this.#nested?.bucket ?? this.line.owner;
-  }
-
-  get isNested(): boolean {
-    return this.#nested !== undefined;
-  }
-
-  /** Where the bucket is in the tree of its line now. REGALIA_NOT_FOUND where it was removed. */
-  namesIn(tree: Tree): Names {
-    const names = this.#placeIn(tree);
+  /** Where the bucket is in a state of its line. REGALIA_NOT_FOUND where it was removed. */
+  namesIn(tree: Tree, isStored = false): Names {
+    const names = isStored ? this.#storedPlace(tree) : this.#placeIn(tree, this.line.owner);
     if (names === undefined) throw notFound('bucket', hex(this.bucket));
     return names;
   }
 
-  #placeIn(tree: Tree): Names | undefined {
-    const nested = this.#nested;
-    if (nested === undefined) return [];
-    const there = tree.bucketAt(nested.names)?.bucket;
-    if (there === undefined || !equalBytes(there, nested.bucket)) {
-      const names = findBucket(this.core, tree, nested.bucket);
-      if (names === undefined) return undefined;
-      nested.names = names;
-    }
-    return nested.names;
+  /** Where the bucket is in a state of its line that is stored: it is there the next time. */
+  #storedPlace(tree: Tree): Names | undefined {
+    const { owner } = this.line;
+    const names = this.#placeIn(tree, owner);
+    const { id, address } = tree.root;
+    const isKnown = this.#place?.root.address === address;
+    if (this.isNested && !isKnown) this.#place = { owner, names, root: { id, address } };
+    return names;
+  }
+
+  /** Where the bucket is in a state of one around it. */
+  #placeIn(tree: Tree, owner: Uint8Array): Names | undefined {
+    if (equalBytes(owner, this.bucket)) return [];
+    const known = this.#place && placeWithin(this.core, this.#place, owner);
+    return placeIn(this.core, tree, this.bucket, known);
   }
 
   /** The tree of the line as it is stored. */
@@ -96,13 +98,13 @@ export class Scope {
   /** The bucket's key on its branch. REGALIA_NOT_FOUND where it was removed. */
   get key(): string {
     this.core.check();
-    return keyText(this.namesIn(this.storedTree));
+    return keyText(this.namesIn(this.storedTree, true));
   }
 
   /** The commit that the bucket is at. */
   head(): LocalCommit {
     this.core.check();
-    return this.within(this.line.stored());
+    return this.within(this.line.stored(), true);
   }
 
   /** The same, as `reads` have it. */
@@ -118,18 +120,23 @@ export class Scope {
   }
 
   /** The bucket's commit in a state of the line, by way of the heads of those around it. */
-  within(outer: LocalCommit): LocalCommit {
+  within(outer: LocalCommit, isStored = false): LocalCommit {
     if (!this.isNested) return outer;
-    this.namesIn(this.line.treeOf(outer));
-    const found = this.#find(outer);
+    const tree = this.line.treeOf(outer);
+    const found = this.#headAt(this.namesIn(tree, isStored), tree, outer);
     if (found === undefined) throw notFound('head of bucket', hex(this.bucket));
     return found;
   }
 
   /** What a commit of a bucket around this one has of it. */
   #find(outer: LocalCommit): LocalCommit | undefined {
-    // It is probably where it was last looked up.
-    const around = bucketsOn(this.line.treeOf(outer), this.#nested?.names.slice(0, -1) ?? []);
+    const tree = this.line.treeOf(outer);
+    const names = this.#placeIn(tree, outer.commit.bucket);
+    return names && this.#headAt(names, tree, outer);
+  }
+
+  #headAt(names: Names, tree: Tree, outer: LocalCommit): LocalCommit | undefined {
+    const around = bucketsOn(tree, names.slice(0, -1));
     return new HeadsWithin(this.line, outer).find(hex(this.bucket), around);
   }
 
@@ -255,10 +262,12 @@ export class Scope {
     this.core.check();
     const tree = this.storedTree;
     const inner = parseKey(key);
-    const names = [...this.namesIn(tree), ...inner];
+    const names = [...this.namesIn(tree, true), ...inner];
     const found = tree.bucketAt(names);
     if (found === undefined) throw notFound('bucket at', keyText(inner));
-    return new Scope(this.core, this.line, { bucket: found.bucket, names }, this.#beyond);
+    const { id, address } = tree.root;
+    const place = { owner: this.line.owner, root: { id, address }, names };
+    return new Scope(this.core, this.line, found.bucket, place, this.#beyond);
   }
 
   /** The same bucket on another branch. REGALIA_NOT_FOUND. */
@@ -282,9 +291,7 @@ export class Scope {
     if (line === this.line) return this;
     const around = this.#around(core.engine);
     const beyond = around.slice(around.findIndex((one) => equalBytes(one, owner)) + 1);
-    const isOwn = equalBytes(owner, bucket);
-    const nested = isOwn ? undefined : { bucket, names: this.#nested?.names ?? [] };
-    return new Scope(core, line, nested, beyond);
+    return new Scope(core, line, bucket, this.#place, beyond);
   }
 
   /** Whether a branch is the bucket's own, so that there is a row for it. */
@@ -330,17 +337,16 @@ export class Scope {
 
   /** The bucket and those around it, from the inside out. */
   #around(reads: Reads): Uint8Array[] {
-    const nested = this.#nested;
     const { owner } = this.line;
-    if (nested === undefined) return [owner, ...this.#beyond];
+    if (!this.isNested) return [owner, ...this.#beyond];
     const outer = this.#outerIn(reads);
     const between = outer === undefined ? [] : this.#between(this.line.treeOf(outer));
-    return [nested.bucket, ...between.reverse(), owner, ...this.#beyond];
+    return [this.bucket, ...between.reverse(), owner, ...this.#beyond];
   }
 
   /** The buckets within the line's own and around this one, from the outside in. */
   #between(tree: Tree): Uint8Array[] {
-    const names = this.#placeIn(tree);
+    const names = this.#placeIn(tree, this.line.owner);
     return names === undefined ? [] : bucketsOn(tree, names.slice(0, -1));
   }
 
