@@ -31,6 +31,8 @@ export interface Plan {
 /** One who wants commits made. */
 export interface Asking {
   readonly durability: Durability;
+  /** Ends its waiting, unless it is being written by then. */
+  readonly signal?: AbortSignal | undefined;
   /** The turn that it has. */
   readonly turn?: Turn | undefined;
   /** Those on whose commits it was begun before they were published. */

@@ -3,12 +3,12 @@
  * innermost first, each naming its predecessor, its new contents and the new heads within it; the
  * line's own commit last.
  */
-import { type Address, addressKey } from '../blocks/address.js';
+import type { Address } from '../blocks/address.js';
 import { equalBytes, hex, unhex } from '../ground/bytes.js';
 import { type Commit, commitAddress, mapsBefore } from '../log/commit.js';
 import { type HeadsRef, headOf, writeHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
-import { type Actor, signCommit, signCommitNow } from '../log/signature.js';
+import type { Actor } from '../log/signature.js';
 import type { MovedPart, TouchedBucket } from '../tree/apply.js';
 import type { Tree } from '../tree/lookup.js';
 import type { RootRef } from '../tree/root.js';
@@ -18,6 +18,7 @@ import { HeadsApart } from './heads-apart.js';
 import { HeadsWithin } from './heads-within.js';
 import { headsRefOf, type Line, type LocalCommit, type Tip, tipOf } from './line.js';
 import { Places } from './places.js';
+import { type Signatures, sign, signNow } from './signing.js';
 import type { Writers } from './writers.js';
 
 /** A changed tree. */
@@ -49,11 +50,10 @@ export interface Built {
   readonly tip: Tip;
   /** Innermost first, the line's own last. */
   readonly commits: readonly LocalCommit[];
-  readonly signatures: ReadonlyMap<string, Uint8Array>;
+  readonly signatures: Signatures;
 }
 
 const NO_ROWS: readonly MapRow[] = [];
-const NO_SIGNATURES: ReadonlyMap<string, Uint8Array> = new Map();
 
 export class CommitBuilder {
   readonly #core: Core;
@@ -84,9 +84,9 @@ export class CommitBuilder {
   }
 
   /** The commits of a change, signed where someone signs. */
-  async buildSigned(change: Change): Promise<Built> {
+  async buildSigned(change: Change, signal?: AbortSignal): Promise<Built> {
     const { tip, commits } = this.build(change);
-    return { tip, commits, signatures: await this.sign(commits) };
+    return { tip, commits, signatures: await this.sign(commits, signal) };
   }
 
   /** The commits of a change. Their blocks (heads, maps) are staged. REGALIA_EXISTS. */
@@ -117,26 +117,13 @@ export class CommitBuilder {
   }
 
   /** The signatures, where the actor makes them at once; undefined where it does not. */
-  signNow(commits: readonly LocalCommit[]): ReadonlyMap<string, Uint8Array> | undefined {
-    const { actor } = this.#words;
-    if (actor === undefined) return NO_SIGNATURES;
-    const signatures = new Map<string, Uint8Array>();
-    for (const { address } of commits) {
-      const signature = signCommitNow(actor, address);
-      if (signature === undefined) return undefined;
-      signatures.set(addressKey(address), signature);
-    }
-    return signatures;
+  signNow(commits: readonly LocalCommit[]): Signatures | undefined {
+    return signNow(this.#words.actor, commits.map(addressOf));
   }
 
-  async sign(commits: readonly LocalCommit[]): Promise<ReadonlyMap<string, Uint8Array>> {
-    const signatures = new Map<string, Uint8Array>();
-    const { actor } = this.#words;
-    if (actor === undefined) return signatures;
-    for (const { address } of commits) {
-      signatures.set(addressKey(address), await signCommit(actor, address));
-    }
-    return signatures;
+  /** The signatures, once they are made. REGALIA_ABORTED, REGALIA_CLOSED. */
+  sign(commits: readonly LocalCommit[], signal?: AbortSignal): Promise<Signatures> {
+    return sign(this.#core, this.#words.actor, commits.map(addressOf), signal);
   }
 
   #commit(
@@ -218,6 +205,10 @@ export class CommitBuilder {
     const now = this.#before.find(id, this.#places.around(id));
     return new HeadsApart(this.#line, origin, now ?? this.#tip);
   }
+}
+
+function addressOf({ address }: LocalCommit): Address {
+  return address;
 }
 
 /** Whether buckets may have come or gone, or come to be within others. */

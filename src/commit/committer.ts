@@ -136,6 +136,7 @@ class Attempt implements Asking {
   readonly durability: Durability;
   readonly rests: readonly Ask[];
   readonly turn: Turn | undefined;
+  readonly signal: AbortSignal | undefined;
   /** Whether its last plan has a commit. */
   hasChanged = false;
   readonly #tx: Committing;
@@ -150,6 +151,7 @@ class Attempt implements Asking {
     this.durability = options.durability ?? core.settings.durability;
     this.rests = tx.rests;
     this.turn = tx.turn;
+    this.signal = options.signal;
     this.#writers = new Writers(core.cache, core.blocks);
   }
 
@@ -192,7 +194,7 @@ class Attempt implements Asking {
     if (sameAddress(change.root.address, tip.commit.root)) return this.#planOf(tip, undefined);
     const base = await withShare(line, tip);
     await core.sequences.reserve(change.touched.length + 1);
-    const built = await this.#builder(base).buildSigned(change);
+    const built = await this.#builder(base).buildSigned(change, this.signal);
     await this.#writers.blocks.prepare();
     return this.#planOf(base, built);
   }

@@ -54,6 +54,7 @@ export interface Settings {
   readonly workers: number | undefined;
   readonly onFault: ((fault: ContentFault) => void) | undefined;
   readonly transactionBytes: number;
+  readonly signTimeoutMs: number;
   readonly snapshotMaxAgeMs: number;
   readonly now: () => number;
   readonly random: (length: number) => Uint8Array;

@@ -21,7 +21,8 @@
  */
 import { sameAddress } from '../blocks/address.js';
 import type { Batch } from '../engine/engine.js';
-import { conflicting } from '../ground/errors.js';
+import { onAbort } from '../ground/abort.js';
+import { aborted, conflicting, throwIfAborted } from '../ground/errors.js';
 import { turn } from '../ground/pause.js';
 import { Ask, type Asking, Group, type Plan, strongest } from './ask.js';
 import type { HeadStep, Heads } from './door.js';
@@ -49,6 +50,8 @@ export class Lane {
   readonly #resting: (() => void)[] = [];
   /** Whether another process was seen to have its turn. */
   #isKeptOut = false;
+  /** Built while those behind it wait. */
+  #alone: Ask | undefined;
   /** Of the write that was begun last, while any goes on: whether its head was published. */
   #last: Promise<boolean> | undefined;
   #writes = 0;
@@ -65,12 +68,27 @@ export class Lane {
     this.turns = new Turns(line, this);
   }
 
-  /** Resolves with the tip that has it, once that is as durable as asked. */
+  /**
+   * Resolves with the tip that has it, once that is as durable as asked. REGALIA_ABORTED where the
+   * signal is aborted while it waits.
+   */
   ask(asking: Asking): Promise<Tip> {
-    return new Promise((resolve, reject) => {
-      this.#waiting.push(new Ask(asking, this.#count++, resolve, reject));
+    const { signal } = asking;
+    let forget = (): void => undefined;
+    const answer = new Promise<Tip>((resolve, reject) => {
+      throwIfAborted(signal, 'commit');
+      const ask = new Ask(asking, this.#count++, resolve, reject);
+      this.#waiting.push(ask);
+      forget = onAbort(signal, () => this.#abort(ask, signal?.reason));
       this.goOn();
     });
+    return signal === undefined ? answer : answer.finally(forget);
+  }
+
+  /** One that is being built hears of it there; one that is being written is answered as ever. */
+  #abort(ask: Ask, reason: unknown): void {
+    if (ask === this.#alone || !this.#waiting.includes(ask)) return;
+    this.#fail(ask, aborted('commit', reason));
   }
 
   /** Those whose commits the tip has, and the stored head has not. */
@@ -176,11 +194,16 @@ export class Lane {
   }
 
   async #serveAlone(ask: Ask): Promise<void> {
+    // It may have been given up by now.
+    if (ask.state !== 'waiting') return;
     let plan: Plan;
+    this.#alone = ask;
     try {
       plan = await ask.asking.plan();
     } catch (error) {
       return this.#fail(ask, error);
+    } finally {
+      this.#alone = undefined;
     }
     if (!this.#mayGoOn(ask)) return;
     const isCurrent = sameAddress(plan.base.address, this.#line.tip().address);
@@ -235,7 +258,7 @@ export class Lane {
     const until = performance.now() + BUDGET_MS;
     for (const ask of asks) {
       if (!group.isEmpty && performance.now() >= until) break;
-      if (!ask.restsOn('waiting')) this.#fill(group, ask);
+      if (ask.state === 'waiting' && !ask.restsOn('waiting')) this.#fill(group, ask);
     }
     return group;
   }

@@ -108,6 +108,7 @@ async function publishMerge(
 class Merging implements Asking {
   readonly durability: Durability;
   readonly rests = [];
+  readonly signal: AbortSignal | undefined;
   readonly #line: Line;
   readonly #nested: NestedTarget | undefined;
   readonly #from: Address;
@@ -128,6 +129,7 @@ class Merging implements Asking {
     this.#nested = nested;
     this.#from = from;
     this.#options = options;
+    this.signal = options.signal;
     this.durability = options.durability ?? line.core.settings.durability;
     this.#writers = new Writers(line.core.cache, line.core.blocks);
   }
@@ -203,7 +205,8 @@ class Merging implements Asking {
     const own = built.commits.filter(
       ({ commit }) => commit.actor !== undefined && commit.sequence > 0,
     );
-    const signatures = await builder.sign(own.filter(({ address }) => !isKnown(line, address)));
+    const fresh = own.filter(({ address }) => !isKnown(line, address));
+    const signatures = await builder.sign(fresh, options.signal);
     await this.#writers.blocks.prepare();
     this.#report(outcome);
     const cause = this.#merge === replaced ? 'reset' : fastForward ? 'fast-forward' : 'merge';

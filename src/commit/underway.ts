@@ -12,8 +12,9 @@
  * open until all of it has ended.
  *
  * Nobody can keep a store from being closed. Long work that may be broken off has to end when
- * closing begins, and what reads a source a second later. Where nothing goes on for a second but
- * that users are waited for, as in the body of a transaction, they are waited for no longer.
+ * closing begins, and what reads a source a second later. Where nothing has begun or ended for a
+ * second, signers are waited for no longer, and where nothing goes on but that users are waited
+ * for, as in the body of a transaction, neither are they.
  */
 import { isAtHand, type Source } from '../chunks/source.js';
 import { eitherSignal } from '../ground/abort.js';
@@ -22,8 +23,8 @@ import { closed, isRegaliaError } from '../ground/errors.js';
 /** How long users are waited for once closing has begun. */
 const PATIENCE_MS = 1_000;
 
-/** When work has to end: as soon as closing begins, or later. */
-type Moment = 'closing' | 'late';
+/** When work has to end: as soon as closing begins, later, or where nothing goes on. */
+type Moment = 'closing' | 'late' | 'stuck';
 
 export class Underway {
   /** For users. */
@@ -37,7 +38,11 @@ export class Underway {
   #idle = (): void => undefined;
   /** Ends the waiting for each user who is waited for. */
   readonly #waits = new Set<() => void>();
-  readonly #stops = { closing: new Set<() => void>(), late: new Set<() => void>() };
+  readonly #stops = {
+    closing: new Set<() => void>(),
+    late: new Set<() => void>(),
+    stuck: new Set<() => void>(),
+  };
   readonly #passed = new Set<Moment>();
 
   begin(): void {
@@ -84,7 +89,10 @@ export class Underway {
     let changes = this.#changes;
     const timer = setInterval(() => {
       this.#pass('late');
-      if (this.#changes === changes && this.#count === this.#waits.size) this.#leaveAlone();
+      if (this.#changes === changes) {
+        this.#pass('stuck');
+        if (this.#count === this.#waits.size) this.#leaveAlone();
+      }
       changes = this.#changes;
     }, PATIENCE_MS);
     while (this.#count > 0) {

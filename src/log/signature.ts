@@ -29,7 +29,7 @@ import { SIGNATURE_LENGTH } from './entry.js';
 
 /**
  * The author of commits. `sign` makes an Ed25519 signature of 64 bytes; it may ask an agent or a
- * token elsewhere.
+ * token elsewhere. Who commits to the same branch waits meanwhile, for a limited time.
  */
 export interface Actor {
   /** 32 bytes. */
@@ -83,21 +83,23 @@ const own = new WeakSet<Actor>();
 const waiting = new WeakSet<Actor>();
 
 /**
- * The signature of a commit by an actor. REGALIA_OPTION where the actor's signature does not fit
- * its key.
+ * The signature of a commit by an actor, or its promise. REGALIA_OPTION where it does not fit the
+ * actor's key.
  */
-export async function signCommit(actor: Actor, commit: Address): Promise<Uint8Array> {
-  return checkedSignature(actor, commit, await actor.sign(signedMessage(commit)));
+export function signCommit(actor: Actor, commit: Address): Uint8Array | Promise<Uint8Array> {
+  const signature = actor.sign(signedMessage(commit));
+  if (signature instanceof Uint8Array) return checkedSignature(actor, commit, signature);
+  return Promise.resolve(signature).then((made) => checkedSignature(actor, commit, made));
 }
 
 /** The same; undefined where the actor promises it. */
 export function signCommitNow(actor: Actor, commit: Address): Uint8Array | undefined {
   if (waiting.has(actor)) return undefined;
-  const signature = actor.sign(signedMessage(commit));
-  if (signature instanceof Uint8Array) return checkedSignature(actor, commit, signature);
+  const signature = signCommit(actor, commit);
+  if (signature instanceof Uint8Array) return signature;
   waiting.add(actor);
   // It is asked again by one who waits for the answer, and hears of the failure.
-  Promise.resolve(signature).catch(() => undefined);
+  signature.catch(() => undefined);
   return undefined;
 }
 

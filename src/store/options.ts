@@ -149,6 +149,11 @@ export interface OpenOptions {
   readonly onFault?: ((fault: ContentFault) => void) | undefined;
   /** How much memory a transaction's pending edits may take, in bytes; default 160 MiB. */
   readonly transactionBytes?: number | undefined;
+  /**
+   * How long an actor elsewhere may take for a signature, in milliseconds; default a minute. Others
+   * who commit to the branch wait meanwhile. REGALIA_ABORTED for a commit whose actor takes longer.
+   */
+  readonly signTimeoutMs?: number | undefined;
   /** Snapshots older than this throw REGALIA_EXPIRED, in milliseconds; default none do. */
   readonly snapshotMaxAgeMs?: number | undefined;
   /** Milliseconds since the epoch; default `Date.now`. */
@@ -419,6 +424,7 @@ const OPEN = {
   workers: whole(0, WORKERS_MAX),
   onFault: listener<(fault: ContentFault) => void>(),
   transactionBytes: number(TRANSACTION_BYTES_MIN),
+  signTimeoutMs: number(0),
   snapshotMaxAgeMs: number(0),
   now: callback<() => number>(),
   random: callback<(length: number) => Uint8Array>(),

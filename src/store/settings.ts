@@ -18,6 +18,8 @@ import type { OpenOptions, RegaliaOptions, StreamOptions } from './options.js';
 const CACHE_BYTES = 64 * 1024 * 1024;
 const CONTENT_CACHE_BYTES = 32 * 1024 * 1024;
 const TRANSACTION_BYTES = 160 * 1024 * 1024;
+/** Whoever signs may have to confirm it by hand. */
+const SIGN_TIMEOUT_MS = 60_000;
 
 /** REGALIA_RULE, REGALIA_STREAM: also for what only counts beside stored rules. */
 export function settingsOf(options: RegaliaOptions): Settings {
@@ -35,6 +37,7 @@ export function settingsOf(options: RegaliaOptions): Settings {
     workers: options.workers,
     onFault: options.onFault,
     transactionBytes: options.transactionBytes ?? TRANSACTION_BYTES,
+    signTimeoutMs: options.signTimeoutMs ?? SIGN_TIMEOUT_MS,
     snapshotMaxAgeMs: options.snapshotMaxAgeMs ?? Number.POSITIVE_INFINITY,
     now: options.now ?? (() => Date.now()),
     random: options.random ?? ((length) => new Uint8Array(randomBytes(length))),

@@ -114,6 +114,7 @@ const memory = {
   workers: [...NO_COUNT, 65],
   onFault: NO_LISTENER,
   transactionBytes: [...NO_NUMBER, 5],
+  signTimeoutMs: NO_NUMBER,
   snapshotMaxAgeMs: NO_NUMBER,
   now: NO_LISTENER,
   random: NO_LISTENER,
