@@ -15,6 +15,7 @@ import { hex } from '../ground/bytes.js';
 import { Pace } from '../ground/pause.js';
 import type { LogEntry } from '../log/entry.js';
 import { readBounds } from '../log/history.js';
+import { AddressSet } from '../reach/address-set.js';
 import {
   type ChunkOfContent,
   chunksOf,
@@ -37,6 +38,8 @@ export class Marking {
   readonly #pace: Pace;
   /** By bucket: the first sequence of its log that was not walked yet. */
   readonly #next = new Map<string, number>();
+  /** Metadata that was walked. */
+  readonly #seen = new AddressSet();
   readonly #contents = new BoundedMap<string, true>(CONTENTS_MAX);
 
   constructor(parts: StoreParts, signal: AbortSignal | undefined) {
@@ -77,7 +80,8 @@ export class Marking {
 
   async #commit(entry: LogEntry): Promise<void> {
     const bases = rootsOfParents(this.#parts, entry);
-    for (const found of contentsOf(this.#parts, rootOf(this.#parts, entry), bases)) {
+    const root = rootOf(this.#parts, entry);
+    for (const found of contentsOf(this.#parts, root, this.#seen, bases)) {
       if (this.#pace.due()) await this.#pace.rest();
       if (found === undefined) continue;
       const key = addressKey(found.ref.address);

@@ -119,6 +119,8 @@ export const FRAME_PLAIN_BYTES_MAX: number = BLOCK_BYTES_MAX + 8;
 export const FRAME_BYTES_MAX: number = FRAME_PLAIN_BYTES_MAX + 16;
 /** A part of a pack's index of names. */
 export const INDEX_PART_BYTES_MAX = 131_072;
+/** Entries, of all wanted trees together, up to which a pack has an index of names. */
+export const INDEX_ENTRIES_MAX = 8_388_608;
 /** An index of names that is opened: it is held in memory. */
 export const INDEX_BYTES_MAX: number = 256 * 1024 * 1024;
 /** A `have` as text, and its lines. */

@@ -14,6 +14,7 @@ import { addressText } from '../blocks/address.js';
 import { Pace } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
 import type { LogEntry } from '../log/entry.js';
+import { AddressSet } from '../reach/address-set.js';
 import { chunksOf, contentsOf, type FoundContent, rootOf } from '../reach/contents.js';
 import { rowOfChunk, rowsOfChunk, type StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, groupSlices } from '../reach/table-walk.js';
@@ -128,8 +129,9 @@ class Repair {
 
   /** The contents of branches' heads that have rested so long. */
   async *#contents(restedMs: number): AsyncGenerator<FoundContent, void, undefined> {
+    const seen = new AddressSet();
     for (const entry of this.#heads(restedMs)) {
-      for (const found of contentsOf(this.#parts, rootOf(this.#parts, entry))) {
+      for (const found of contentsOf(this.#parts, rootOf(this.#parts, entry), seen)) {
         if (this.#pace.due()) await this.#pace.rest();
         if (found !== undefined) yield found;
       }

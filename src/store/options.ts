@@ -311,7 +311,10 @@ export interface ExportOptions {
   readonly branches?: readonly string[] | undefined;
   /** Whether contents outside metadata travel along; default true. */
   readonly contents?: boolean | undefined;
-  /** Whether an index of keys is written; default where there is no `have`. */
+  /**
+   * Whether an index of keys is written; default where there is no `have`, and there are at most
+   * 8,388,608 entries, as there must be.
+   */
   readonly index?: boolean | undefined;
   /** The byte to begin at, to go on with a transfer that broke; default 0. */
   readonly from?: number | undefined;

@@ -17,13 +17,16 @@ import type { Blocks } from '../blocks/blocks.js';
 import { equalBytes } from '../ground/bytes.js';
 import { badOption, type RegaliaError, throwIfAborted } from '../ground/errors.js';
 import { varintLength } from '../ground/integers.js';
+import { INDEX_ENTRIES_MAX } from '../ground/limits.js';
 import { Pace } from '../ground/pause.js';
 import { ByteWriter } from '../ground/writer.js';
 import { mayCompress } from '../kernels/sample.js';
 import { missingCommit } from '../log/entry.js';
 import type { History } from '../log/history.js';
 import { type HistoryStep, walkHistory } from '../reach/commit-walk.js';
+import type { WalkedRoot } from '../reach/tree-walk.js';
 import { NodeCache } from '../tree/node-cache.js';
+import { loadRoot, totalsOf } from '../tree/root.js';
 import {
   BATCH_BYTES,
   BROTLI,
@@ -57,7 +60,10 @@ export interface ExportOptions {
   readonly nested?: boolean | undefined;
   /** Whether the wanted commits come without what came before them; default false. */
   readonly shallow?: boolean | undefined;
-  /** Whether an index of keys is written; by default where there is no have. */
+  /**
+   * Whether an index of keys is written; by default where there is no have, and the trees have at
+   * most 2^23 entries together, as they must.
+   */
   readonly index?: boolean | undefined;
   /** Where to begin: a byte's offset, or a receiver's resume point, which costs less. */
   readonly from?: number | ResumePoint | undefined;
@@ -110,6 +116,7 @@ class PackWriter {
   readonly #wants: readonly Want[];
   readonly #haves: readonly Address[];
   readonly #head: Uint8Array;
+  readonly #hasIndex: boolean;
   readonly #progress: PackProgress;
   readonly #batch = new ByteWriter(BATCH_BYTES);
   readonly #resume: ResumePoint | undefined;
@@ -122,7 +129,8 @@ class PackWriter {
     this.#wants = checkedWants(context.history, options);
     this.#haves = knownHaves(context.history, options);
     const lists = { haves: this.#haves, wants: this.#wants };
-    this.#head = encodeHeader({ bucket, ...lists, contents, nested, index: this.#index });
+    this.#hasIndex = this.#decideIndex();
+    this.#head = encodeHeader({ bucket, ...lists, contents, nested, index: this.#hasIndex });
     this.#progress = new PackProgress(this.#head);
     this.#resume = typeof from === 'object' ? from : undefined;
   }
@@ -136,8 +144,30 @@ class PackWriter {
     return { commits, blocks, plainBytes, length };
   }
 
-  get #index(): boolean {
-    return this.#options.index ?? this.#haves.length === 0;
+  /**
+   * Whether an index is written. It lists all keys, of which a tree that shares what is below them
+   * may have any number. REGALIA_OPTION where it is asked for, and they are too many.
+   */
+  #decideIndex(): boolean {
+    const { index = this.#haves.length === 0 } = this.#options;
+    if (!index) return false;
+    let entries = 0;
+    for (const { id, address } of this.#roots()) {
+      entries += totalsOf(loadRoot(this.#cache, id, address)).entries;
+    }
+    if (entries <= INDEX_ENTRIES_MAX) return true;
+    if (this.#options.index !== true) return false;
+    const expected = `false, or at most ${INDEX_ENTRIES_MAX} entries in all trees`;
+    throw badOption('index', expected, `${entries} entries`);
+  }
+
+  /** Those of the wanted commits. */
+  #roots(): WalkedRoot[] {
+    const { history } = this.#context;
+    return this.#wants.map(({ commit }) => {
+      const entry = history.entry(commit);
+      return { id: entry?.rootBlock, address: history.commit(commit).root };
+    });
   }
 
   /** The header and all frames, in order; undefined is a step of work. */
@@ -145,7 +175,7 @@ class PackWriter {
     yield this.#head;
     if (this.#resume !== undefined) this.#goOn(this.#resume);
     yield* this.#history();
-    if (this.#index) yield* this.#indexFrames();
+    if (this.#hasIndex) yield* this.#indexFrames();
     yield this.#frame(FrameType.trailer, encodeTrailer(this.#progress.trailer()));
   }
 
@@ -224,12 +254,8 @@ class PackWriter {
     const progress = this.#progress;
     if (progress.indexAt === 0) progress.indexAt = progress.offset;
     const sent = this.#resume?.indexBytes ?? 0;
-    const roots = this.#wants.map(({ commit }) => {
-      const entry = this.#context.history.entry(commit);
-      return { id: entry?.rootBlock, address: this.#context.history.commit(commit).root };
-    });
     let bytes = 0;
-    for (const body of indexParts(this.#cache, roots)) {
+    for (const body of indexParts(this.#cache, this.#roots())) {
       bytes += body?.length ?? 0;
       if (body === undefined) yield undefined;
       else if (bytes > sent) yield this.#frame(FrameType.index, body);

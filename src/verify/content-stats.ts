@@ -6,7 +6,7 @@ import { BitSet } from '../ground/bit-set.js';
 import { hex } from '../ground/bytes.js';
 import { Pace } from '../ground/pause.js';
 import { branches } from '../log/branches.js';
-import { chunksOf, contentsOf, rootOf } from '../reach/contents.js';
+import { ContentTally, chunksOf, rootOf } from '../reach/contents.js';
 import { rowOfChunk, type StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, groupSlices } from '../reach/table-walk.js';
 import type { ChunkRow } from '../volumes/chunk-row.js';
@@ -112,26 +112,32 @@ async function countStreams(
   signal: AbortSignal | undefined,
 ): Promise<StreamUse[]> {
   const uses = new Map<string, { readonly use: StreamUse; readonly seen: BitSet }>();
+  const useOf = (stream: string): { readonly use: StreamUse; readonly seen: BitSet } => {
+    const zeros = { contents: 0, logicalBytes: 0, plainBytes: 0, storedBytes: 0, heldBytes: 0 };
+    const known = uses.get(stream) ?? { use: { stream, ...zeros }, seen: new BitSet() };
+    uses.set(stream, known);
+    return known;
+  };
+  const tally = new ContentTally(parts);
   const pace = new Pace('stats', { signal });
   for (const { head } of branches(parts.engine, parts.store)) {
     const entry = parts.history.entry(head);
     if (entry === undefined) continue;
-    for (const found of contentsOf(parts, rootOf(parts, entry))) {
+    const steps = tally.of(rootOf(parts, entry));
+    let step = steps.next();
+    for (; step.done !== true; step = steps.next()) {
       if (pace.due()) await pace.rest();
-      if (found === undefined) continue;
-      const { stream } = found;
-      let known = uses.get(stream);
-      if (known === undefined) {
-        const zeros = { contents: 0, logicalBytes: 0, plainBytes: 0, storedBytes: 0, heldBytes: 0 };
-        uses.set(stream, (known = { use: { stream, ...zeros }, seen: new BitSet() }));
-      }
-      const { use, seen } = known;
-      use.contents++;
-      use.logicalBytes += found.ref.length;
-      for (const chunk of chunksOf(parts, found.ref)) {
+      if (step.value === undefined) continue;
+      const { use, seen } = useOf(step.value.stream);
+      for (const chunk of chunksOf(parts, step.value.ref)) {
         const there = rowOfChunk(parts, chunk.address, chunk.id);
         if (there !== undefined && seen.add(there.number)) countUse(parts, use, there.row);
       }
+    }
+    for (const [stream, sum] of step.value) {
+      const { use } = useOf(stream);
+      use.contents += sum.contents;
+      use.logicalBytes += sum.logicalBytes;
     }
   }
   return [...uses.values()].map(({ use }) => use);
