@@ -134,7 +134,6 @@ function resultOf(head: LocalCommit, changed: boolean): CommitResult {
 /** A transaction in its line's lane. */
 class Attempt implements Asking {
   readonly durability: Durability;
-  readonly rests: readonly Ask[];
   readonly turn: Turn | undefined;
   readonly signal: AbortSignal | undefined;
   /** Whether its last plan has a commit. */
@@ -149,10 +148,13 @@ class Attempt implements Asking {
     this.#options = options;
     const { core } = tx.line;
     this.durability = options.durability ?? core.settings.durability;
-    this.rests = tx.rests;
     this.turn = tx.turn;
     this.signal = options.signal;
     this.#writers = new Writers(core.cache, core.blocks);
+  }
+
+  get rests(): readonly Ask[] {
+    return this.#tx.rests;
   }
 
   planNow(tip: Tip): Plan | undefined {

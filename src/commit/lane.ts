@@ -165,11 +165,18 @@ export class Lane {
     return next;
   }
 
-  /** The first that may be built: while one has a turn, his alone. */
+  /** The first that may be built: while one has a turn, his alone, behind what he was begun on. */
   #first(): Ask | undefined {
     const { holder } = this.turns;
     if (holder === undefined) return this.#waiting[0];
-    return this.#waiting.find(({ asking }) => asking.turn === holder);
+    const own = this.#waiting.find(({ asking }) => asking.turn === holder);
+    return own && this.#firstBefore(own);
+  }
+
+  /** The first of those that wait and that one rests on, or itself. */
+  #firstBefore(ask: Ask): Ask {
+    const before = ask.asking.rests.find(({ state }) => state === 'waiting');
+    return before === undefined ? ask : this.#firstBefore(before);
   }
 
   /** Adds an ask to a group, unless it fails. Whether that can be done at once. */
@@ -278,6 +285,7 @@ export class Lane {
     if (group.moves) this.#line.expect(group.tip, group.commits);
     this.#writes++;
     this.#last = this.#write(group, this.#last);
+    queueMicrotask(() => endTurns(group));
   }
 
   /** Resolves with whether its head is published, or was, once its asks are answered. */
@@ -325,6 +333,11 @@ export class Lane {
     const at = this.#waiting.indexOf(ask);
     if (at >= 0) this.#waiting.splice(at, 1);
   }
+}
+
+/** The next one is built on what is under way. */
+function endTurns(group: Group): void {
+  for (const { asking } of group.asks()) asking.turn?.end();
 }
 
 const lanes = new WeakMap<Line, Lane>();

@@ -1,7 +1,8 @@
 /**
  * Turns at a branch: one who lost twice to others has the branch to himself, and others wait until
- * he has committed. So N who change one thing need three tries each at most, in one process as in
- * many.
+ * his commit is built and on its way to disk. The next one of the process begins on that, and fails
+ * with it; other processes wait until it is there. So N who change one thing need three tries each
+ * at most, in one process as in many, unless a write fails.
  *
  *     meta row   'turn ' | bucket id 16 | branch
  *                -> version u8 | holder 16 | until varint | count varint | waiting × count

@@ -83,7 +83,8 @@ export class Draft extends Reading implements Committing {
   readonly fork: PrivateTree;
   /** Where it has moved what it began with. */
   readonly relation = new Relation();
-  readonly rests: readonly Ask[];
+  /** Empty once it has ended: those that rest on it keep nothing that came before it. */
+  rests: readonly Ask[];
   readonly cause: Cause;
   readonly turn: Turn | undefined;
   /** Commits whose state was brought back. */
@@ -389,6 +390,7 @@ export class Draft extends Reading implements Committing {
 
   #end(): void {
     this.#state = 'ended';
+    this.rests = [];
     this.#pending = new Pending(this.core.cache.shapes);
     this.fork.discard();
   }

@@ -50,6 +50,12 @@ async function heldBack(folder: string) {
   return { store, held, commit };
 }
 
+function countUp(store: Regalia): Promise<unknown> {
+  return store.transact((tx) => {
+    tx.put('/count', 's', bytes(`${Number(textAt(tx, '/count')) + 1}`));
+  });
+}
+
 /** Puts `/x` at 1 once more. */
 function again(store: Regalia, retries?: number): Promise<CommitResult> {
   const put = (tx: Transaction): void => tx.put('/x', 's', bytes('1'));
@@ -151,6 +157,49 @@ for (const [count, retries] of [
     t.ok(bodies <= 3 * count, `${bodies} bodies`);
   });
 }
+
+t.test('turns share flushes', async (t) => {
+  await using store = await Regalia.open(t.testdir());
+  await put(store, { '/count': '0' });
+  const engine = draftOf(store.begin()).line.core.engine as { write: Engine['write'] };
+  const { write } = engine;
+  const underway = { now: 0, most: 0 };
+  engine.write = async (body, durability, options) => {
+    if (durability === 'none') return write.call(engine, body, durability, options) as never;
+    underway.most = Math.max(underway.most, ++underway.now);
+    await turns(3);
+    const written = write.call(engine, body, durability, options);
+    return written.finally(() => underway.now--) as never;
+  };
+  await Promise.all(Array.from({ length: 40 }, () => countUp(store)));
+  t.equal(textAt(store.snapshot(), '/count'), '40');
+  t.ok(underway.most > 5, `${underway.most} commits were under way at once`);
+});
+
+t.test('turns behind a commit that fails: nobody is acknowledged on it', async (t) => {
+  const folder = t.testdir();
+  const store = await Regalia.open(folder);
+  await put(store, { '/count': '0' });
+  const engine = draftOf(store.begin()).line.core.engine as { write: Engine['write'] };
+  const { write } = engine;
+  let count = 0;
+  engine.write = async (body, durability, options) => {
+    if (durability !== 'none') {
+      const isBad = count++ % 7 === 3;
+      await turns(3);
+      if (isBad) throw new RegaliaError('REGALIA_FULL', 'no room', { path: '' });
+    }
+    return write.call(engine, body, durability, options) as never;
+  };
+  const codes = await Promise.all(Array.from({ length: 40 }, () => codeOf(countUp(store))));
+  const done = codes.filter((code) => code === 'done').length;
+  t.ok(done > 0 && done < 40, `${done} were acknowledged`);
+  t.equal(textAt(store.snapshot(), '/count'), `${done}`);
+  t.ok(codes.includes('REGALIA_FULL'));
+  await store.close();
+  await using stored = await Regalia.open(folder);
+  t.equal(textAt(stored.snapshot(), '/count'), `${done}`);
+});
 
 t.test('without retries one of two that change the same fails', async (t) => {
   await using store = await Regalia.memory();
