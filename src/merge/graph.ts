@@ -257,6 +257,8 @@ export class Graph {
   /** Takes a site for an entry of the base that is known on the other side, by its name here. */
   #joins(entity: Entity | undefined, site: Site): boolean {
     if (entity === undefined || entity[site.version] !== undefined) return false;
+    // Its streams would not count.
+    if (entity.pinned !== undefined) return false;
     if (entity.base !== undefined && this.#groups.isStranger(entity.base, site)) return false;
     const members = VERSIONS.flatMap((version) => entity[version] ?? []);
     if (!mayBeOne([...members, site], this.#makers)) return false;
@@ -269,6 +271,8 @@ export class Graph {
   #needsLook(entity: Entity): boolean {
     const { base, ours, theirs } = entity;
     if (VERSIONS.some((version) => (entity[version]?.children.size ?? 0) > 0)) return true;
+    // What an answer to a tangle decided is no side's record as it is.
+    if (entity.pinned !== undefined || entity.extra.length > 0) return true;
     entity.source = sourceOf(entity);
     if (ours === undefined || theirs === undefined) return false;
     const same = (a: Spot | undefined, b: Spot | undefined): boolean =>

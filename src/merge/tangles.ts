@@ -4,8 +4,9 @@
  *
  * Where both sides have the same of it, key by key, there is nothing to ask. Else one side's
  * entries stand, and what is below the other's goes under the one of its key, or else the first.
+ * What the other side has beside, with contents that none of these have, is another entry.
  */
-import { sameStreams } from '../tree/equal.js';
+import { sameStream, sameStreams, streamNames, streamOf } from '../tree/equal.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { conflictAtKey } from './report.js';
 import type { Judge } from './resolve.js';
@@ -61,10 +62,24 @@ export function untangle(
     entity.pinned = verdict;
     assign(entity, [site, ...rest.filter(({ key }) => key === site.key)]);
   }
+  const known = [...base, ...tangle[verdict], losers[0]];
   for (const site of rest.filter(({ entity }) => entity === undefined)) {
-    site.entity = first;
-    first.extra.push(site);
+    if (site.version !== 'base' && isStranger(cache, site, known)) assign(newEntity(), [site]);
+    else {
+      site.entity = first;
+      first.extra.push(site);
+    }
   }
+}
+
+/** Whether a site has streams, and others have none of them. */
+function isStranger(cache: NodeCache, site: Site, others: readonly (Site | undefined)[]): boolean {
+  const names = streamNames(site.parts);
+  if (names.length === 0) return false;
+  return names.every((name) => {
+    const own = streamOf(site.parts, name);
+    return others.every((one) => !sameStream(cache, own, streamOf(one?.parts, name)));
+  });
 }
 
 type Tangle = Readonly<Record<Version, readonly Site[]>>;
