@@ -66,11 +66,17 @@ export class Regions {
     if (remover === undefined) return false;
     const keeper = otherSide(remover);
     let above = entity[keeper]?.parent?.entity;
-    // What is new in between belongs to what was removed around it.
-    while (above !== undefined && above.base === undefined && above[remover] === undefined) {
+    // What is new in between, or vanished, belongs to what was removed around it.
+    while (above !== undefined && this.#isBetween(above, remover)) {
       above = above[keeper]?.parent?.entity;
     }
     return above === undefined || this.#remover(above) !== remover;
+  }
+
+  /** Whether a side has not what the other has, and did not remove it. */
+  #isBetween(entity: Entity, remover: Side): boolean {
+    if (entity[remover] !== undefined) return false;
+    return entity.base === undefined || this.hasVanished(entity, remover);
   }
 
   /** The side that removed an entity which the other side has. */
