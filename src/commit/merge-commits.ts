@@ -162,7 +162,8 @@ class Merge {
     const theirs = this.#find('theirs', bucket)?.address;
     if (ours !== undefined && theirs !== undefined) {
       const bases = mergeBases(history, [ours], [theirs]);
-      return bases.length === 0 ? undefined : yield* this.#grounds.ground(bases, ours, theirs);
+      if (bases.length === 0 || this.#areKnown(bucket, bases)) return undefined;
+      return yield* this.#grounds.ground(bases, ours, theirs);
     }
     const one = ours ?? theirs;
     if (one === undefined) return undefined;
@@ -174,6 +175,17 @@ class Merge {
       });
     });
     return best.length === 0 ? undefined : yield* this.#grounds.ground(best, one, one);
+  }
+
+  /**
+   * Whether the bases around a bucket have the very commits of it that it would stand on. Merged
+   * into one they know more than those: what came into the bucket from outside, where one of them
+   * had a plain entry yet.
+   */
+  #areKnown(bucket: string, bases: readonly Address[]): boolean {
+    if (this.#before.length < 2) return false;
+    const heads = this.#before.map(({ ours }) => ours.find('before', bucket)?.address);
+    return bases.every((base) => heads.some((head) => head && sameAddress(head, base)));
   }
 
   #find(side: Side, bucket: string): LocalCommit | undefined {
