@@ -1,5 +1,6 @@
 /** Keys of entities: where they are in the result, and by what they are known. */
 import { isReplaced } from '../log/maps.js';
+import { namesOf } from './relation.js';
 import type { Entity, Ghost, Place } from './site.js';
 
 /** Whether the key of a place is known: nothing around it is open, or within itself. */
@@ -26,7 +27,8 @@ function keyOfGhost({ space, key }: Ghost): string {
 
 /**
  * The key by which an entity is known: the base's, or else where both sides meet in the result or,
- * if they do not, where the base would have what came back, or the lowest that it has.
+ * if they do not, where the base would have what came back, or the lowest that it has: one that the
+ * base has for no other.
  */
 export function keyIn(entity: Entity): string {
   const { base, ours, theirs, place, fate, ghosts } = entity;
@@ -40,5 +42,13 @@ export function keyIn(entity: Entity): string {
   if (ghost !== undefined) return ghost;
   const keys = [ours?.key, theirs?.key].filter((key) => key !== undefined).sort();
   // What a base has under one name without a place is known by where it went.
-  return (base === undefined ? keys[0] : keys.at(-1)) ?? '';
+  if (base !== undefined) return keys.at(-1) ?? '';
+  return keys.find((key) => !isInBase(entity, key)) ?? keys[0] ?? '';
+}
+
+/** Whether another entry is known by a key. */
+function isInBase({ ours, theirs }: Entity, key: string): boolean {
+  let top = ours ?? theirs;
+  while (top?.parent !== undefined) top = top.parent;
+  return top?.entity?.base?.at(namesOf(key)) !== undefined;
 }
