@@ -66,13 +66,15 @@ class Homecoming {
   find(): { readonly rows: readonly MapRow[]; readonly left: readonly string[] } {
     const moved = [...this.#moved()];
     const unpaired = [...this.#unpaired()];
-    // Buckets that were made of what was no bucket then: other entries, of the same contents.
+    // Buckets that were made of what was no bucket then.
     const made = unpaired.filter(({ from }) => bucketAt(find(this.#is, from)) !== undefined);
     const homes = topmost([this.#key, ...[...moved, ...made].map(({ from }) => from)]);
     const removed = unpaired.filter(({ from }) => find(this.#is, from) === undefined);
-    const known = new Set(removed.map(({ to }) => to));
-    const returned = [...removed, ...this.#returned(moved, known)].map(back);
-    const rows = [...moved, ...returned, ...this.#gone(homes)];
+    const known = new Set([...removed, ...made].map(({ to }) => to));
+    const returned = [...removed, ...made, ...this.#returned(moved, known)].map(home);
+    const back = new Set(made.map(({ from }) => from));
+    const gone = [...this.#gone(homes)].filter(({ from }) => !back.has(from));
+    const rows = [...moved, ...returned, ...gone];
     return { rows, left: homes.filter((home) => !isWithin(home, this.#key)) };
   }
 
@@ -92,8 +94,8 @@ class Homecoming {
   }
 
   /**
-   * What is nowhere now, the topmost of it, and where it would be if it had gone along; but for
-   * what is known.
+   * What is nowhere now, the topmost of it, and where it would be if it had gone along, or of which
+   * a bucket was made; but for what is known.
    */
   *#returned(moved: readonly MapRow[], known: ReadonlySet<string>): Generator<Way, void> {
     const { cache } = this.#is;
@@ -109,6 +111,7 @@ class Homecoming {
         continue;
       }
       if (sameEntry(cache, was, is)) continue;
+      if (to !== '' && bucketAt(was) === undefined && bucketAt(is) !== undefined) yield at;
       const [a, b] = [crossBorder(cache, was), crossBorder(cache, is)];
       for (const { name } of diffMaps(cache, childMapAt(cache, a), childMapAt(cache, b))) {
         const below = { from: `${from}/${nameText(name)}`, to: `${to}/${nameText(name)}` };
@@ -164,7 +167,7 @@ function moved(from: string, to: string): MapRow {
   return { from, to, returned: false };
 }
 
-function back({ from, to }: Way): MapRow {
+function home({ from, to }: Way): MapRow {
   return { from, to, returned: true };
 }
 

@@ -4,7 +4,7 @@
  *
  *     7 u8 | version u8 | algorithm u8 | next ? 33 | count varint
  *     row    kind u8 | from: length varint, key | to: the same, unless gone
- *     kind   1 moved | 2 gone | 3 returned
+ *     kind   1 moved | 2 gone | 3 returned | 4 buried
  *
  * `?` is a byte 0, or 1 and what it announces. A key is its names joined by '/', without one in
  * front; in the `from` of what returned, a name that ends in a NUL is of an entry to whose key
@@ -40,6 +40,7 @@ const SLASH = 0x2f;
 const MOVED = 1;
 const GONE = 2;
 const RETURNED = 3;
+const BURIED = 4;
 
 /** Keys are texts, '/a/b'. */
 export interface MapRow {
@@ -51,6 +52,11 @@ export interface MapRow {
    * was, by `replacedKey` if another came there.
    */
   readonly returned: boolean;
+  /**
+   * Whether the entry is gone, and `to` where the other parent last had it, which had removed it:
+   * if it comes back, that is what it is known by.
+   */
+  readonly buried?: true;
 }
 
 /** The key of what was at a key before another came there. No entry's name has a NUL. */
@@ -95,8 +101,8 @@ export function encodeMap(algorithm: AlgorithmNumber, rows: readonly MapRow[]): 
   return chain;
 }
 
-function encodedRow({ from, to, returned }: MapRow): EncodedRow {
-  const kind = to === undefined ? GONE : returned ? RETURNED : MOVED;
+function encodedRow({ from, to, returned, buried }: MapRow): EncodedRow {
+  const kind = to === undefined ? GONE : returned ? RETURNED : buried ? BURIED : MOVED;
   const start = keyBytes(from, kind === RETURNED);
   return { kind, from: start, to: to === undefined ? EMPTY : keyBytes(to, false) };
 }
@@ -159,7 +165,8 @@ export function decodeMap(block: Uint8Array): MapBlock {
       reader.fail('rows in order', 'others');
     before = row;
     const to = row.kind === GONE ? undefined : keyText(row.to);
-    rows.push({ from: keyText(row.from), to, returned: row.kind === RETURNED });
+    const buried = row.kind === BURIED ? ({ buried: true } as const) : {};
+    rows.push({ from: keyText(row.from), to, returned: row.kind === RETURNED, ...buried });
   }
   reader.end();
   return { rows, next };
@@ -167,7 +174,7 @@ export function decodeMap(block: Uint8Array): MapBlock {
 
 function readRow(reader: ByteReader): EncodedRow {
   const kind = reader.u8();
-  if (kind < MOVED || kind > RETURNED) reader.fail('a kind of row', `${kind}`);
+  if (kind < MOVED || kind > BURIED) reader.fail('a kind of row', `${kind}`);
   const from = readKey(reader, kind === RETURNED);
   return { kind, from, to: kind === GONE ? EMPTY : readKey(reader, false) };
 }

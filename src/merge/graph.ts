@@ -74,9 +74,9 @@ export class Graph {
     this.#groups = new Groups(options, { base, ours: o, theirs: t });
   }
 
-  /** The innermost part with a base of its own that a site of the base is in. */
-  spaceOf(base: Site): Space | undefined {
-    return this.#groups.spaceOf(base);
+  /** The innermost part with a base of its own that a site is in, of those that some sides have. */
+  spaceOf(base: Site, sides: readonly Side[]): Space | undefined {
+    return this.#groups.spaceOf(base, sides);
   }
 
   *build(): Steps<void> {
@@ -119,7 +119,8 @@ export class Graph {
     const isMixed = SIDES.some((side) => {
       return new Set(sites.flatMap((one) => (one.version === side ? [one.bucket] : []))).size > 1;
     });
-    if (!isMixed && mayBeOne(sites, this.#makers)) return [[...sites]];
+    const unmade = sites.flatMap((site) => (site.isUnmade ? [site.version] : []));
+    if (!isMixed && mayBeOne(sites, [...this.#makers, ...unmade])) return [[...sites]];
     const marked = new Map<string | undefined, Site[]>();
     for (const site of sites) marked.set(site.bucket, [...(marked.get(site.bucket) ?? []), site]);
     return [...marked.values()];

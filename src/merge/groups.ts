@@ -16,6 +16,7 @@ import { bytesOf, namesOf } from './relation.js';
 import {
   type Ground,
   type Group,
+  isWithin,
   otherSide,
   SIDES,
   type Site,
@@ -95,11 +96,11 @@ export class Groups {
     });
   }
 
-  /** The innermost space that a site of the base is in. */
-  spaceOf(base: Site): Space | undefined {
+  /** The innermost space that a site of the base is in, of those that some sides have. */
+  spaceOf(base: Site, sides: readonly Side[] = []): Space | undefined {
     for (let at: Site | undefined = base; at !== undefined; at = at.parent) {
       const space = this.#spaceAt.get(at);
-      if (space !== undefined) return space;
+      if (space !== undefined && sides.every((side) => space.sites[side])) return space;
     }
     return undefined;
   }
@@ -188,6 +189,7 @@ export class Groups {
     if (base !== undefined) {
       for (const side of SIDES) {
         for (const site of this.#imagesOf(space, side, key)) this.#unite([base, site]);
+        if (base.bucket !== undefined) this.#noteUnmade(space, side, key);
       }
       return;
     }
@@ -206,6 +208,12 @@ export class Groups {
       const other = otherSide(site.version as Side);
       if (this.#imagesOf(space, other, key).length === 0) continue;
       for (const name of site.names()) yield `${key}/${name}`;
+    }
+  }
+
+  #noteUnmade({ sites, ground }: Space, side: Side, key: string): void {
+    for (const site of sitesAt(sites[side], ground.relations[side].returnsOf(key))) {
+      site.isUnmade = site.bucket === undefined;
     }
   }
 
@@ -257,10 +265,4 @@ function depthOf(keys: BucketKeys): number {
 
 function sitesAt(top: Site | undefined, keys: readonly string[]): Site[] {
   return keys.flatMap((key) => top?.at(namesOf(key)) ?? []);
-}
-
-function isWithin(site: Site, top: Site | undefined): boolean {
-  let at: Site | undefined = site;
-  while (at !== undefined && at !== top) at = at.parent;
-  return at !== undefined;
 }

@@ -29,6 +29,8 @@ interface Found {
 interface Parts {
   readonly pairs: Pair[];
   readonly gone: string[];
+  /** Keys in the second tree to which something came from outside of the bucket. */
+  readonly came: string[];
   /** Where the bucket is in the second tree. */
   readonly home: string;
 }
@@ -37,7 +39,7 @@ interface Parts {
 export function movedRows(before: Tree, after: Tree, relation: Relation): Map<string, MapRow[]> {
   const parts = new Map<string, Parts>();
   const partsOf = (was: Border | undefined, is: string): Parts => {
-    const known = parts.get(was?.bucket ?? '') ?? { pairs: [], gone: [], home: is };
+    const known = parts.get(was?.bucket ?? '') ?? { pairs: [], gone: [], came: [], home: is };
     parts.set(was?.bucket ?? '', known);
     return known;
   };
@@ -51,21 +53,26 @@ export function movedRows(before: Tree, after: Tree, relation: Relation): Map<st
     }
     for (const to of images) {
       const is = find(after, to);
-      if (!is.isThere || (was.isThere && !mayBecome(was.bucket, is.bucket))) continue;
+      const isUnmade = was.bucket !== undefined && is.bucket === undefined;
+      const returned = isUnmade ? relation.returnsOf(from).includes(to) : !was.isThere;
+      if (!is.isThere || !(returned || mayBecome(was.bucket, is.bucket))) continue;
       const around = innermost(was.borders, is.borders);
       const [a, b] = [around?.before.key ?? '', around?.after.key ?? ''];
-      const pair = { from: from.slice(a.length), to: to.slice(b.length), returned: !was.isThere };
+      const pair = { from: from.slice(a.length), to: to.slice(b.length), returned };
       partsOf(around?.before, b).pairs.push(pair);
       const left = was.isThere ? was.borders.slice(depthOf(was.borders, around?.before)) : [];
       for (const border of left) {
         const [home = ''] = relation.imagesOf(border.key);
         partsOf(border, home).gone.push(from.slice(border.key.length));
       }
+      for (const border of is.borders.slice(depthOf(is.borders, around?.after))) {
+        partsOf(border, border.key).came.push(to.slice(border.key.length));
+      }
     }
   }
-  const rows = [...parts].map(([bucket, { pairs, gone, home }]) => {
+  const rows = [...parts].map(([bucket, { pairs, gone, came, home }]) => {
     const isTaken = (key: string): boolean => find(after, home + key).isThere;
-    return [bucket, rowsOf(pairs, gone, isTaken)] as const;
+    return [bucket, rowsOf(pairs, gone, isTaken, came)] as const;
   });
   return new Map(rows);
 }

@@ -15,11 +15,27 @@ import type { Side } from './conflict.js';
 import { hasSubstance } from './decide.js';
 import type { Graph } from './graph.js';
 import { namesOf } from './relation.js';
-import { type Pair, rowsOf } from './rows.js';
-import { type Entity, inSteps, SIDES, type Site, samePlace } from './site.js';
+import { ledFrom, ledTo, type Pair, rowsOf } from './rows.js';
+import { type Entity, inSteps, isWithin, SIDES, type Site, type Space, samePlace } from './site.js';
+
+/** What becomes the rows of one map: see `rowsOf`. */
+interface Parts {
+  readonly pairs: Pair[];
+  readonly gone: string[];
+  readonly came: string[];
+}
+
+/** Where both sides last had what is gone, by the keys of a part of the trees. */
+interface Grave {
+  readonly entity: Entity;
+  readonly space: Space;
+  readonly last: Readonly<Record<Side, string>>;
+}
 
 /** The rows of a merge's maps from both sides. */
 export type SideRows = Readonly<Record<Side, readonly MapRow[]>>;
+
+const NO_ROWS: SideRows = { ours: [], theirs: [] };
 
 export class Outcome {
   readonly #graph: Graph;
@@ -168,32 +184,88 @@ export class Outcome {
    */
   *rows(atTop: boolean): Steps<Map<string, SideRows>> {
     if (SIDES.every((side) => this.#isPlain(side))) return new Map();
-    const pairs = new Map<string, Record<Side, Pair[]>>();
-    const gone = new Map<string, Record<Side, string[]>>();
+    const parts = new Map<string, Record<Side, Parts>>();
     for (const side of SIDES) {
       for (const entity of inSteps(this.#graph.entities)) {
         if (entity === undefined) yield;
-        else this.#pairsOf(entity, side, atTop, pairs, gone);
+        else this.#partsOf(entity, side, atTop, parts);
       }
     }
     const rows = new Map<string, SideRows>();
-    for (const bucket of new Set([...pairs.keys(), ...gone.keys()])) {
-      const both = listOf<Pair>(pairs, bucket);
-      const taken = new Set(SIDES.flatMap((side) => both[side].map(({ to }) => to)));
+    for (const [bucket, both] of parts) {
+      const taken = new Set(SIDES.flatMap((side) => both[side].pairs.map(({ to }) => to)));
+      const isTaken = (key: string): boolean => taken.has(key);
       const [ours, theirs] = SIDES.map((side) => {
-        return rowsOf(both[side], gone.get(bucket)?.[side], (key) => taken.has(key));
+        const { pairs, gone, came } = both[side];
+        return rowsOf(pairs, gone, isTaken, came);
       });
       rows.set(bucket, { ours: ours ?? [], theirs: theirs ?? [] });
     }
+    if (!atTop) this.#bury(rows);
     return rows;
+  }
+
+  /**
+   * Notes of what is gone, and was not at one key, where one side last had it: so that what either
+   * brings back is one entry to both.
+   */
+  #bury(rows: Map<string, SideRows>): void {
+    const graves = this.#graph.entities.flatMap((one) => this.#graveOf(one) ?? []);
+    // What holds others first, with which those may go along.
+    for (const { entity, space, last } of graves.sort(byKey)) {
+      const bucket = space.sites.base?.bucket ?? '';
+      const both = rows.get(bucket) ?? NO_ROWS;
+      const [ours, theirs] = SIDES.map((side) => ledTo(both[side], last[side]));
+      if (ours === undefined || theirs === undefined || ours === theirs) continue;
+      // Where the one that removed it had it, or else the lower key.
+      const isLower = entity.ours === entity.theirs ? theirs < ours : entity.theirs === undefined;
+      const [side, to] = isLower ? (['ours', theirs] as const) : (['theirs', ours] as const);
+      if (!this.#mayBury(space, bucket, both, side, to)) continue;
+      const row = { from: last[side], to, returned: false, buried: true } as const;
+      const others = both[side].filter(({ from }) => from !== row.from);
+      rows.set(bucket, { ...both, [side]: [...others, row] });
+    }
+  }
+
+  /** Whether a side has a map, and nothing comes to be at that key. */
+  #mayBury({ sites }: Space, bucket: string, rows: SideRows, side: Side, key: string): boolean {
+    if (bucket !== '' && !this.#hasMap(bucket, side)) return false;
+    for (const one of SIDES) {
+      const from = [key, ...ledFrom(rows[one], key)];
+      if (from.some((origin) => sites[one]?.at(namesOf(origin)) !== undefined)) return false;
+    }
+    const around = sites[side]?.entity;
+    return around === undefined || !this.isTaken((this.#finals.get(around) ?? '') + key);
+  }
+
+  /** Where both sides last had what is gone, if that is not one key. */
+  #graveOf(entity: Entity): Grave | undefined {
+    const { fate, base } = entity;
+    if (fate !== 'gone' || base === undefined) return undefined;
+    if (entity.ours !== undefined && entity.theirs !== undefined) return undefined;
+    const space = this.#graph.spaceOf(base, SIDES);
+    if (space === undefined) return undefined;
+    const key = base.keyBelow(space.sites.base);
+    const [ours, theirs] = SIDES.map((side) => {
+      const [site, top] = [entity[side], space.sites[side]];
+      if (site !== undefined) return isWithin(site, top) ? site.keyBelow(top) : undefined;
+      // What has another entry at its key is known by that already.
+      const last = space.ground.relations[side].imagesOf(key);
+      return last.filter((image) => top?.at(namesOf(image)) === undefined).sort()[0];
+    });
+    if (ours === undefined || theirs === undefined || ours === theirs) return undefined;
+    return { entity, space, last: { ours, theirs } };
   }
 
   /** Whether everything that a side has is where that side has it, and nothing comes back. */
   #isPlain(side: Side): boolean {
+    if (this.#graph.entities.some((entity) => this.#graveOf(entity) !== undefined)) return false;
     for (const entity of this.#finals.keys()) {
       const { place } = entity;
       if (entity.fate !== 'lives' || place === undefined) continue;
-      if (entity.ghosts.length > 0 || entity.wasRemoved) return false;
+      if (entity.ghosts.length > 0) return false;
+      if (entity.base !== undefined && entity[side] === undefined) return false;
+      if (isUnmade(entity, side)) return false;
       if (entity[side] !== undefined && !samePlace(entity.placeIn(side), place)) return false;
       const there = place.parent[side]?.children.get(place.name)?.entity;
       if (there !== undefined && there !== entity) return false;
@@ -201,12 +273,11 @@ export class Outcome {
     return true;
   }
 
-  #pairsOf(
+  #partsOf(
     entity: Entity,
     side: Side,
     atTop: boolean,
-    pairs: Map<string, Record<Side, Pair[]>>,
-    gone: Map<string, Record<Side, string[]>>,
+    parts: Map<string, Record<Side, Parts>>,
   ): void {
     const site = entity[side];
     if (entity === this.#graph.top) return;
@@ -216,20 +287,24 @@ export class Outcome {
       const from = site.keyBelow(around?.[side]);
       if (lives) {
         const to = this.#keyWithin(entity, around);
-        listOf(pairs, around?.bucket ?? '')[side].push({ from, to, returned: false });
-      } else listOf(gone, around?.bucket ?? '')[side].push(from);
+        const returned = isUnmade(entity, side);
+        partsIn(parts, around?.bucket)[side].pairs.push({ from, to, returned });
+        for (const [bucket, key] of atTop ? [] : this.#cameInto(around, entity)) {
+          partsIn(parts, bucket)[side].came.push(key);
+        }
+      } else partsIn(parts, around?.bucket)[side].gone.push(from);
       for (const left of atTop ? [] : this.#bucketsWithin(around, site)) {
-        const bucket = left.bucket as string;
-        listOf(gone, bucket)[side].push(site.keyBelow(left));
+        partsIn(parts, left.bucket)[side].gone.push(site.keyBelow(left));
       }
     }
     if (!lives) return;
     const to = this.#finals.get(entity) as string;
     const last = this.#lastKeys(entity, side);
-    for (const from of last) listOf(pairs, '')[side].push({ from, to, returned: true });
+    const { pairs } = partsIn(parts, '')[side];
+    for (const from of last) pairs.push({ from, to, returned: true });
     // So that it is not taken for replaced by what came back to its key.
     if (site !== undefined && last.length > 0) {
-      listOf(pairs, '')[side].push({ from: site.key, to, returned: false });
+      pairs.push({ from: site.key, to, returned: false });
     }
   }
 
@@ -256,6 +331,13 @@ export class Outcome {
     }
   }
 
+  /** The buckets around an entity in the result, up to one, and its keys in them. */
+  *#cameInto(around: Entity | undefined, entity: Entity): Generator<[string, string], void> {
+    for (let at = entity.place?.parent; at !== undefined && at !== around; at = at.place?.parent) {
+      if (at.bucket !== undefined) yield [at.bucket, this.#keyWithin(entity, at)];
+    }
+  }
+
   #keyWithin(entity: Entity, around: Entity | undefined): string {
     const key = this.#finals.get(entity) as string;
     return around === undefined ? key : key.slice((this.#finals.get(around) ?? '').length);
@@ -265,7 +347,7 @@ export class Outcome {
   #lastKeys(entity: Entity, side: Side): string[] {
     const keys: string[] = [];
     const { base } = entity;
-    const space = base === undefined ? undefined : this.#graph.spaceOf(base);
+    const space = base === undefined ? undefined : this.#graph.spaceOf(base, [side]);
     const ghosts = [...entity.ghosts];
     if (base !== undefined && space !== undefined) {
       ghosts.push({ space, key: base.keyBelow(space.sites.base) });
@@ -273,6 +355,8 @@ export class Outcome {
     for (const { space, key } of ghosts) {
       const top = space.sites[side];
       if (top === undefined) continue;
+      // Of what left a bucket that one says nothing any more.
+      if (entity[side] !== undefined && !isWithin(entity[side], top)) continue;
       for (const image of space.ground.relations[side].lastOf(key)) {
         if (top.at(namesOf(image)) !== undefined) continue;
         // What left its key there and is known may have been moved within a bucket.
@@ -281,6 +365,15 @@ export class Outcome {
     }
     return keys;
   }
+}
+
+function byKey({ entity: a }: Grave, { entity: b }: Grave): number {
+  return (a.base?.key ?? '') < (b.base?.key ?? '') ? -1 : 1;
+}
+
+/** Whether a side has an entry as a bucket, which is none any more. */
+function isUnmade(entity: Entity, side: Side): boolean {
+  return entity[side]?.bucket !== undefined && entity[entity.source]?.bucket === undefined;
 }
 
 function leadsIntoBucket(top: Site, key: string): boolean {
@@ -292,8 +385,9 @@ function leadsIntoBucket(top: Site, key: string): boolean {
   return false;
 }
 
-function listOf<T>(lists: Map<string, Record<Side, T[]>>, bucket: string): Record<Side, T[]> {
-  const known = lists.get(bucket) ?? { ours: [], theirs: [] };
-  lists.set(bucket, known);
+function partsIn(parts: Map<string, Record<Side, Parts>>, bucket = ''): Record<Side, Parts> {
+  const newParts = (): Parts => ({ pairs: [], gone: [], came: [] });
+  const known = parts.get(bucket) ?? { ours: newParts(), theirs: newParts() };
+  parts.set(bucket, known);
   return known;
 }

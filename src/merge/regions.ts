@@ -125,7 +125,7 @@ export class Regions {
       for (const one of [...region.members, ...region.added]) one.fate = 'gone';
       for (const one of region.movedIn) one.pinnedPlace = remover;
     } else if (verdict === keeper) {
-      for (const member of region.members) keep(member, keeper);
+      for (const member of region.members) member.pinned = keeper;
     } else {
       for (const one of [...region.members, ...region.added]) leaveOpen(one, 'presence');
       for (const one of region.movedIn) leaveOpen(one, 'place');
@@ -211,11 +211,6 @@ interface Region {
 function removerOf({ base, ours, theirs }: Entity): Side | undefined {
   if (base === undefined || (ours === undefined) === (theirs === undefined)) return undefined;
   return ours === undefined ? 'ours' : 'theirs';
-}
-
-function keep(entity: Entity, keeper: Side): void {
-  entity.pinned = keeper;
-  entity.wasRemoved = true;
 }
 
 function hasNewStreams(cache: NodeCache, before: RecordParts, after: RecordParts): boolean {

@@ -29,6 +29,8 @@ function isVirtual(point: Point): point is VirtualCommit {
 interface Arrival {
   /** Where the way began. */
   readonly from: Address | undefined;
+  /** Whether that is the base, and not one of those that it was merged of. */
+  readonly isBase: boolean;
   readonly start: Relation;
   readonly at: Address;
   readonly before: Relation;
@@ -61,7 +63,7 @@ export class Relations {
 
   /** Where the entries that a line ever had would be at its head. */
   *since(from: Address | undefined, to: Address): Steps<Relation> {
-    return yield* this.#real(from, to, new Relation());
+    return yield* this.#real(from, to, new Relation(), false);
   }
 
   /** Where the entries of one point are at another that comes after it. */
@@ -82,8 +84,10 @@ export class Relations {
   }
 
   /** Whether an entry of the base was still there, and not another bucket, or none any more. */
-  #had({ from, start, at, before }: Omit<Arrival, 'relation'>, base: string): boolean {
+  #had({ from, isBase, start, at, before }: Omit<Arrival, 'relation'>, base: string): boolean {
     const marks = start.imagesOf(base).map((key) => from && this.#trees.markAt(from, key));
+    // What the base has not, and is followed in case that it comes back, did not go.
+    if (isBase && marks.every((mark) => mark === undefined)) return true;
     return before.imagesOf(base).some((key) => {
       const mark = this.#trees.markAt(at, key);
       return mark !== undefined && marks.every((was) => !was || was === mark);
@@ -123,14 +127,20 @@ export class Relations {
       const start = new Relation();
       for (const rows of before) start.apply(rows);
       const origin = start.copy();
-      const relation = yield* this.#real(from, to, start);
-      found.push({ from, start: origin, at: from, before: origin, relation });
+      const isBase = before.length === 0;
+      const relation = yield* this.#real(from, to, start, isBase);
+      found.push({ from, isBase, start: origin, at: from, before: origin, relation });
     }
     return found;
   }
 
   /** Goes from a commit up to one after it, by the commits between that have maps. */
-  *#real(from: Address | undefined, to: Address, start: Relation): Steps<Relation> {
+  *#real(
+    from: Address | undefined,
+    to: Address,
+    start: Relation,
+    isBase: boolean,
+  ): Steps<Relation> {
     const order = this.#mappedBetween(from, to);
     const origin = start.copy();
     const known = new Map<string, { relation: Relation; uses: number }>();
@@ -154,7 +164,7 @@ export class Relations {
         next.apply(yield* this.#within(relation === start ? from : nearest, at, true));
         const before = isMerge ? next.copy() : next;
         next.apply(together(rows, yield* this.#within(at, address, false)));
-        arrivals.push({ from, start: origin, at, before, relation: next });
+        arrivals.push({ from, isBase, start: origin, at, before, relation: next });
       }
       last = isMerge ? this.#together(arrivals) : (arrivals[0]?.relation ?? start);
       const way = known.get(keyOf(address));

@@ -22,17 +22,20 @@ export interface Pair {
 
 /**
  * The rows for these pairs and all that goes along with them. `gone` are keys whose entries went;
- * `isTaken` says whether there is another entry at a key of the second tree.
+ * `isTaken` says whether there is another entry at a key of the second tree. `came` are keys of
+ * that tree to which something came from outside: what was there before, if anything was, is gone.
  */
 export function rowsOf(
   pairs: Iterable<Pair>,
   gone: Iterable<string> = [],
   isTaken: (key: string) => boolean = () => false,
+  came: Iterable<string> = [],
 ): MapRow[] {
   const sorted = [...pairs].sort((a, b) => compare(a.from, b.from) || compare(a.to, b.to));
   const rows = new Rows();
   for (const pair of sorted) if (!rows.lead(pair)) rows.add(pair);
   const left = [...gone].sort();
+  const arrived = [...came].sort();
   for (let again = true; again; ) {
     again = false;
     for (const pair of sorted) {
@@ -43,6 +46,9 @@ export function rowsOf(
       const to = rows.forward(from);
       if (to === undefined || !rows.pairs(from, to) || !isTaken(to)) continue;
       again = rows.add({ from, to: undefined, returned: false }) || again;
+    }
+    for (const key of again ? [] : arrived) {
+      if (rows.pairs(key, key)) again = rows.add({ from: key, to: undefined, returned: false });
     }
   }
   return rows.list();
@@ -85,14 +91,15 @@ class Rows {
 
   pairs(from: string, to: string): boolean {
     if (this.#rows.size === 0) return from === to;
-    if (!this.lead({ from, to, returned: false })) return false;
-    for (const prefix of prefixes(to)) {
+    return this.lead({ from, to, returned: false }) && this.backward(to).includes(from);
+  }
+
+  backward(key: string): string[] {
+    for (const prefix of prefixes(key)) {
       const origins = this.#back.get(prefix);
-      if (origins !== undefined) {
-        return origins.some((origin) => origin + to.slice(prefix.length) === from);
-      }
+      if (origins !== undefined) return origins.map((origin) => origin + key.slice(prefix.length));
     }
-    return from === to;
+    return [key];
   }
 
   list(): MapRow[] {
@@ -122,11 +129,26 @@ export function relationRows(relation: Relation): MapRow[] {
   return rowsOf(pairs, gone, () => true);
 }
 
+/** Where rows lead from a key; undefined where what was there is gone. */
+export function ledTo(rows: readonly MapRow[], key: string): string | undefined {
+  const all = new Rows();
+  for (const row of rows) all.add(row);
+  return all.forward(key);
+}
+
+/** The keys from which rows lead to one. */
+export function ledFrom(rows: readonly MapRow[], key: string): string[] {
+  const back = new Rows();
+  for (const row of rows) back.add(row);
+  return back.backward(key);
+}
+
 /** The rows that lead back. */
 export function inverted(rows: readonly MapRow[]): MapRow[] {
   const kept = new Rows();
-  for (const row of rows) if (row.to !== undefined) kept.add(row);
-  return rows.flatMap(({ from, to }): MapRow[] => {
+  for (const row of rows) if (row.to !== undefined && !row.buried) kept.add(row);
+  return rows.flatMap(({ from, to, buried }): MapRow[] => {
+    if (buried) return [];
     if (to !== undefined) return [{ from: to, to: from, returned: false }];
     // Whoever is where it would have gone was not it.
     const stranger = kept.forward(from);

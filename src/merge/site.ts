@@ -56,6 +56,8 @@ export class Site {
   group: Group | undefined;
   entity: Entity | undefined;
   unknown: Unknown | undefined;
+  /** Whether the base has it as a bucket, which was taken back. */
+  isUnmade = false;
 
   constructor(
     cache: NodeCache,
@@ -168,6 +170,13 @@ export class Site {
   }
 }
 
+/** Whether a site is below another one, or is it. */
+export function isWithin(site: Site, top: Site | undefined): boolean {
+  let at: Site | undefined = site;
+  while (at !== undefined && at !== top) at = at.parent;
+  return at !== undefined;
+}
+
 const NO_BUCKET: { readonly child: undefined } = { child: undefined };
 
 /** Sites that are one entry, as histories say. Where they disagree, there are several of a tree. */
@@ -220,8 +229,6 @@ export class Entity {
   pinned: Side | undefined;
   /** A side whose place it has, likewise. */
   pinnedPlace: Side | 'base' | undefined;
-  /** Whether one side had removed it, and it was kept. */
-  wasRemoved = false;
   /** Whose record the result starts from. */
   source: Side = 'ours';
   /** Whether that record is the result, but for what is below it and moves. */

@@ -3,8 +3,11 @@
  * commit, and be said in the one way that there is.
  *
  *     moved       from  is in the parent's tree        to  is in the commit's, as the same bucket
- *     gone        from  is in the parent's tree, and would lead to what is another entry
+ *     gone        from  is in the parent's tree, and would lead to what is another entry; or
+ *                       something came there, of which the parent has nothing
  *     returned    from  is not in the parent's tree    to  is in the commit's
+ *                       or a bucket, which is no bucket any more
+ *     buried                                           to  is not in the commit's
  */
 import { type Address, sameAddress } from '../blocks/address.js';
 import type { Blocks } from '../blocks/blocks.js';
@@ -78,22 +81,27 @@ function rowFault(
   before: Tree | undefined,
   after: Tree,
 ): string | undefined {
-  const { from, to, returned } = row;
+  const { from, to, returned, buried } = row;
   if (last?.from === from && !(last.returned && returned)) return `two rows from ${from}`;
-  const is = to === undefined ? undefined : markAt(after, to);
+  const is = to === undefined || isReplaced(to) ? undefined : markAt(after, to);
   if (before !== undefined) {
     const was = markAt(before, from);
-    if (returned && was !== undefined) return `${from} returned, and the parent has it`;
-    if (!returned && was === undefined) return `the parent has no ${from}`;
+    const isUnmade = !!was && is === '';
+    if (returned && was !== undefined && !isUnmade)
+      return `${from} returned, and the parent has it`;
+    const isMade = to === undefined && markAt(after, from) !== undefined;
+    if (!returned && !buried && was === undefined && !isMade) return `the parent has no ${from}`;
     // A plain entry may become a bucket on the way; a bucket stays what it is.
-    const differ = is !== undefined && !!was && is !== was;
+    const differ = is !== undefined && !!was && is !== was && !returned;
     if (differ) return `${from} and ${to} are not the same bucket`;
   }
+  if (buried) return is === undefined ? undefined : `${to} is buried, and the commit has it`;
   return to !== undefined && is === undefined ? `the commit has no ${to}` : undefined;
 }
 
 /** A row without which the map would say the same. */
-function idleRow(rows: readonly MapRow[], after: Tree): MapRow | undefined {
+function idleRow(all: readonly MapRow[], after: Tree): MapRow | undefined {
+  const rows = all.filter(({ buried }) => !buried);
   const [first] = rows;
   const isAlone = rows.length === 1 && first?.to !== undefined;
   if (isAlone && (first.returned || first.from !== first.to)) return undefined;

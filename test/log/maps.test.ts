@@ -32,6 +32,10 @@ function returned(from: string, to: string): MapRow {
   return { from, to, returned: true };
 }
 
+function buried(from: string, to: string): MapRow {
+  return { from, to, returned: false, buried: true };
+}
+
 function onlyBlock(rows: readonly MapRow[]): Uint8Array {
   return (encodeMap(SHA256, rows)[0] as AddressedBlock).block;
 }
@@ -52,10 +56,16 @@ function forged(...rows: readonly (readonly [number, ...string[]])[]): Uint8Arra
 }
 
 t.test('the bytes of a map block are these', async (t) => {
-  const rows = [moved('/a/b', '/c'), gone('/d'), returned('/e', '/f')];
+  const rows = [moved('/a/b', '/c'), gone('/d'), returned('/e', '/f'), buried('/g', '/h')];
   t.equal(
     hex(onlyBlock(rows)),
-    ['0701010003', `01${'03612f62'}${'0163'}`, `02${'0164'}`, `03${'0165'}${'0166'}`].join(''),
+    [
+      '0701010004',
+      `01${'03612f62'}${'0163'}`,
+      `02${'0164'}`,
+      `03${'0165'}${'0166'}`,
+      `04${'0167'}${'0168'}`,
+    ].join(''),
   );
   t.same(readBack(encodeMap(SHA256, rows)), rows);
 });
@@ -87,7 +97,7 @@ t.test('rows out of order, twice, of an unknown kind, or none are refused', asyn
   t.throws(() => decodeMap(forged([1, 'a', 'b'], [1, 'a', 'b'])), FORMAT);
   t.throws(() => decodeMap(forged([1, 'a', 'b'], [3, 'a', 'b'])), FORMAT);
   t.throws(() => decodeMap(forged([0, 'a', 'b'])), FORMAT);
-  t.throws(() => decodeMap(forged([4, 'a', 'b'])), FORMAT);
+  t.throws(() => decodeMap(forged([5, 'a', 'b'])), FORMAT);
   t.throws(() => decodeMap(forged()), FORMAT);
 });
 
@@ -151,7 +161,7 @@ t.test('truncated, prolonged, empty and oversized blocks are refused', async (t)
 const lists: fc.Arbitrary<MapRow[]> = fc.uniqueArray(
   fc
     .tuple(
-      fc.constantFrom(moved, returned, gone),
+      fc.constantFrom(moved, returned, gone, buried),
       ...(['from', 'to'] as const).map(() => {
         const names = fc.constantFrom('a', 'b', 'é', 'a-', '...');
         return fc.array(names, { minLength: 1, maxLength: 3 }).map((all) => `/${all.join('/')}`);
@@ -166,7 +176,7 @@ t.test('a list reads back, whatever is in it', async () => {
     fc.property(lists, (rows) => {
       const back = readBack(encodeMap(SHA256, rows));
       const texts = (list: readonly MapRow[]): string[] => {
-        return list.map(({ from, to, returned }) => `${from} ${to} ${returned}`).sort();
+        return list.map(({ from, to, ...kind }) => `${from} ${to} ${JSON.stringify(kind)}`).sort();
       };
       return `${texts(back)}` === `${texts(rows)}`;
     }),

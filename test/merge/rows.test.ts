@@ -89,6 +89,12 @@ t.test('what is gone has one only where a stranger would be taken for it', async
   t.same(texts(along), ['/a /b', '/a/x gone']);
 });
 
+t.test('what was at a key to which something came from outside is gone', async (t) => {
+  const none = (): boolean => false;
+  t.same(texts(rowsOf([], [], none, ['/a', '/a/x'])), ['/a gone']);
+  t.same(texts(rowsOf([pair('/a', '/b')], [], none, ['/a'])), ['/a /b'], 'it went elsewhere');
+});
+
 t.test('the rows pair what was paired, and nothing else that is there', async () => {
   fc.assert(
     fc.property(fates, (all) => {

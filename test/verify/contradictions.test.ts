@@ -138,6 +138,7 @@ t.test('maps that cannot be are found', async (t) => {
     [/the commit has no \/absent/, row('/a', '/absent')],
     [/the commit has no \/absent/, row('/gone', '/absent', true)],
     [/the parent has it/, row('/a', '/b', true)],
+    [/\/b is buried, and the commit has it/, { ...row('/a', '/b'), buried: true } as const],
     [/two rows from \/a$/, row('/a', '/b'), row('/a', '/wide')],
     [/not the same bucket/, row('/one', '/a')],
     [/not the same bucket/, row('/one', '/two')],
@@ -156,6 +157,8 @@ t.test('maps that cannot be are found', async (t) => {
     [row('/a', '/b')],
     [row('/a', '/one')],
     [row('/a', undefined)],
+    [row('/one', '/a', true)],
+    [{ ...row('/a', '/gone'), buried: true } as const],
     [row('/gone', '/a', true), row('/gone', '/b', true)],
     [row('/a', '/b'), row('/b', '/a')],
   ]) {
