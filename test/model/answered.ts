@@ -31,11 +31,14 @@ export function* answeredWrongly(
   }
 }
 
-/** The identity that a conflict names: by its key in the base, or else where both meet. */
-function subjectOf({ bases, ours, theirs }: Meeting, { key }: Conflict): string | undefined {
+/**
+ * The identity that a conflict names: by its key in the base, or else where both meet. A name that
+ * two came to may have been a third one's in the base.
+ */
+function subjectOf({ bases, ours, theirs }: Meeting, { key, why }: Conflict): string | undefined {
   const before = new Set(bases.flatMap(({ view }) => idsAt(view, key)));
   const now = new Set([ours, theirs].flatMap(({ view }) => idsAt(view, key)));
-  const [id, second] = before.size > 0 ? before : now;
+  const [id, second] = before.size > 0 && why !== 'one-name' ? before : now;
   return second === undefined ? id : undefined;
 }
 

@@ -11,6 +11,8 @@ import {
   keyOf,
   NAMELESS,
   ownerOf,
+  ROOT,
+  splitPlace,
   tokens,
   tokensOf,
   UNKNOWN,
@@ -164,7 +166,9 @@ export class Verdict {
   united(raw: View): United {
     const { facts } = this.#meeting.aliases.view(raw);
     const known = this.#expected.twins.filter((ids) => !ids.some((id) => this.#excused.has(id)));
-    return known.filter((ids) => ids.filter((id) => facts.has(id)).length === 1);
+    const { base, ours, theirs } = this.#meeting;
+    const alike = namedAlike(base, ours.view.facts, theirs.view.facts);
+    return [...known, ...alike].filter((ids) => ids.filter((id) => facts.has(id)).length === 1);
   }
 
   /** All else is what the sides make of it together. */
@@ -181,6 +185,38 @@ export class Verdict {
       if (isPlace(slot) && expected && found && sameKey(facts, result, slot)) continue;
       yield `wrong: ${slot} is ${show(found)}, not ${show(expected)}`;
     }
+  }
+}
+
+/**
+ * The identities that both sides gave to a directory which the base has without: what was in it is
+ * in them by the same name, and one side may have moved it.
+ */
+function* namedAlike(base: Facts, ours: Facts, theirs: Facts): Generator<[string, string]> {
+  for (const [id, was] of base) {
+    if (!isPlace(id) || was === UNKNOWN) continue;
+    const others = new Map(newAround(base, theirs, id, splitPlace(was)[1]));
+    for (const [name, one] of newAround(base, ours, id, splitPlace(was)[1])) {
+      const other = others.get(name);
+      if (other !== undefined && other !== one) yield [one, other];
+    }
+  }
+}
+
+/** The new identities around one, as far as it went along, and the names that it has from them. */
+function* newAround(
+  base: Facts,
+  side: Facts,
+  id: string,
+  was: string,
+): Generator<[string, string]> {
+  let name = '';
+  for (let at = side.get(id); typeof at === 'string'; ) {
+    const [parent, rest] = splitPlace(at);
+    name = rest + name;
+    if (parent === ROOT || base.has(parent) || !was.endsWith(name) || was === name) return;
+    yield [name, parent];
+    at = side.get(parent);
   }
 }
 

@@ -81,13 +81,16 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
     const then = { ...meeting, bases: [theirs] };
     return [...found, ...undone.flatMap((one) => recreated(then, one))];
   },
-  /** Without the identity that it had: a directory that is implied, which follows what is in it. */
+  /**
+   * Without the identity that it had: a directory that is implied, which follows what is in it,
+   * where it was or moved.
+   */
   unnamed: ({ base, ours, theirs }) => {
     return [ours, theirs].flatMap(({ view: { facts } }) => {
       const implied = impliedIn(facts);
       return [...base].flatMap(([id, fact]) => {
         const isPlain = isPlace(id) && !facts.has(id) && fact !== UNKNOWN;
-        return isPlain && implied.has(fact) ? [id] : [];
+        return isPlain && (implied.has(fact) || isImpliedNow(base, facts, id)) ? [id] : [];
       });
     });
   },
@@ -114,17 +117,25 @@ const EXCUSES: Readonly<Record<string, Excuse>> = {
     const [o, t] = [ours.view.facts, theirs.view.facts];
     return [...late(base, o, t), ...late(base, t, o)];
   },
-  /** Both changed what lies in a directory that only its children imply. */
-  implied: ({ base, ours, theirs }) => {
-    return [...impliedIn(base)].flatMap((directory) => {
-      const [was, our, their] = [base, ours.view.facts, theirs.view.facts].map((facts) => {
-        return membersOf(facts, directory);
-      }) as [Facts, Facts, Facts];
-      if (sameFacts(was, our) || sameFacts(was, their)) return [];
-      return [...was.keys(), ...our.keys(), ...their.keys()];
-    });
+  /**
+   * Both changed what lies in a directory that only its children imply; in any base, since where
+   * bases were combined it may be unknown what lay there.
+   */
+  implied: ({ base, bases, ours, theirs }) => {
+    const all = bases.length > 1 ? [base, ...bases.map(({ view }) => view.facts)] : [base];
+    return all.flatMap((one) => changedInImplied(one, ours.view.facts, theirs.view.facts));
   },
 };
+
+function changedInImplied(base: Facts, ours: Facts, theirs: Facts): string[] {
+  return [...impliedIn(base)].flatMap((directory) => {
+    const [was, our, their] = [base, ours, theirs].map((facts) => {
+      return membersOf(facts, directory);
+    }) as [Facts, Facts, Facts];
+    if (sameFacts(was, our) || sameFacts(was, their)) return [];
+    return [...was.keys(), ...our.keys(), ...their.keys()];
+  });
+}
 
 /** Identities that are excused, with the name of the excuse; all that lies in them too. */
 export function excusedIn(meeting: Meeting): Map<string, string> {
@@ -150,6 +161,16 @@ function addInner(excused: Map<string, string>, id: string, fact: Fact): void {
   if (!isPlace(id) || fact === UNKNOWN || excused.has(id)) return;
   const why = excused.get(splitPlace(fact)[0]);
   if (why !== undefined) excused.set(id, why);
+}
+
+/** Whether something that was in an entry is, by the same name, in a directory that is implied. */
+function isImpliedNow(base: Facts, side: Facts, id: string): boolean {
+  return [...base].some(([inner, was]) => {
+    const is = side.get(inner);
+    if (!isPlace(inner) || typeof was !== 'string' || typeof is !== 'string') return false;
+    const [parent, name] = splitPlace(was);
+    return parent === id && splitPlace(is)[1].endsWith(name) && splitPlace(is)[1] !== name;
+  });
 }
 
 /** Those that are gone, and those that got a key of theirs: in it, where that is implied. */
