@@ -439,9 +439,7 @@ export const KNOWN: readonly KnownHistory[] = [
       B restore 1
       A: edit /d s
       A <- B`,
-    asks: ['changed/removed /d'],
-    ours: '/d /d~ /d~/n',
-    theirs: '/d /d/n',
+    keys: '/d /d/n',
   },
   {
     name: 'an edit follows what a move had replaced, and a restore brought back',
@@ -507,5 +505,275 @@ export const KNOWN: readonly KnownHistory[] = [
       B: move /a to /c/a
       B <- A~2`,
     asks: ['changed/removed /a'],
+  },
+  {
+    name: 'what was moved within what was removed is one question with it',
+    history: `
+      A: bare /c/b, bare /a/b
+      B = A
+      B: move /c/b to /swap, move /a to /c/b
+      B: del /c/b
+      A: move /c/b to /swap, move /a/b to /c/b
+      A: move /c to /a/c
+      A <- B`,
+    asks: ['changed/removed /a'],
+    ours: '/a /a/c /a/c/b /swap',
+    theirs: '/swap',
+  },
+  {
+    name: 'a tangle where one side has nothing but a bucket in it',
+    history: `4 replicas
+      A: bare /c
+      D: put /b, bare /c
+      B <- D, both
+      B <- A, policy ours
+      D: move /b to /swap, move /c to /b, move /swap to /c, bucket /c/b/b
+      D <- A, policy theirs
+      A: put /b
+      A revert 1
+      A: del /b
+      B <- D`,
+    asks: ['moved (tangled) /b'],
+    ours: '/b /c /c/b /c/b/b',
+    theirs: '/b /c /c/b /c/b/b',
+  },
+  {
+    name: 'an answer to a tangle counts for what one side left as it was',
+    history: `5 replicas
+      C: put /b/a
+      C: move /b/a to /c
+      E <- C~1, mixed
+      D: bare /c
+      E <- D, policy newest
+      C <- D, theirs
+      E <- C`,
+    asks: ['moved (tangled) /b/a'],
+    ours: '/b /b/a /c',
+    theirs: '/b /c',
+  },
+  {
+    name: 'what a tangle does not know is another entry',
+    history: `
+      A: bare /b/b/a
+      B = A
+      A: edit /b/b/a t
+      B: del /b
+      C = B
+      C: bare /b
+      B: put /b
+      B: move /b to /c/b
+      C <- B, policy newest
+      C <- A, policy theirs
+      C <- A`,
+    asks: ['moved (tangled) /b', 'removed/changed /b/b'],
+    ours: '/b /b/b /b/b/a /c /c/b',
+    theirs: '/b /b/b /b/b/a /c /c/b',
+  },
+  {
+    name: 'a new entry under the name of what a tangle kept',
+    history: `4 replicas
+      A: put /a/b
+      D:  after put /c/b/c
+      C: bare /a
+      B <- C, mixed
+      D <- A, base
+      D <- C, both
+      B: move /a to /c/b
+      A <- B`,
+    keys: '/a /a/b /c /c/b',
+  },
+  {
+    name: 'what came into a bucket is in its base',
+    history: `
+      A: bucket /a, put /c/c
+      B = A
+      A: bare /c/b/c
+      B: move /c to /a/b
+      B <- A, ours
+      B: move /a/b/c to /a/a/b
+      A: move /c/b to /a/c
+      A <- B~2, theirs
+      A <- B`,
+    keys: '/a /a/a /a/a/b /a/b /a/c /a/c/c',
+  },
+  {
+    name: 'what came into a bucket, and was removed there',
+    history: `
+      A: put /c/b, bare /a
+      B = A
+      A: put /c/a
+      C = B
+      C: bucket /a
+      B: move /c to /a/b
+      B <- A, theirs
+      A <- C, ours
+      B:  after put /c/c/b
+      C <- B~2, policy newest
+      C: edit /a s
+      B: del /a/b/b
+      A <- B`,
+    keys: '/a /a/b /a/b/a /c /c/c /c/c/b',
+  },
+  {
+    name: 'what came into a bucket is not what was removed under its name',
+    history: `
+      A: bare /b/b, put /a/b/c, bucket /b
+      B = A
+      A: move /a/b to /swap, move /swap to /a/b/c
+      B <- A, policy newest
+      B: del /b/b
+      A: move /b/b to /swap, move /a/b to /b/b, move /swap to /a/b after edit /a/b s
+      B: move /a/b to /b/b
+      B <- A, policy theirs
+      A <- B`,
+    asks: ['removed/changed /b/b'],
+    ours: '/a /a/b /b /b/b /b/b/c /b/b/c/c',
+    theirs: '/a /a/b /b /b/b /b/b/c /b/b/c/c',
+  },
+  {
+    name: 'an edit of what came back, where bases do not know that it is there',
+    history: `
+      A: put /b/c
+      B = A
+      C = A
+      B: move /b/c to /c
+      C: del /b
+      B: move /c to /swap, move /b to /c, move /swap to /b
+      A <- C, both
+      C <- B, policy newest
+      C: edit /c t
+      A <- B`,
+    asks: ['removed/changed /b/c', 'removed/changed /b'],
+    ours: '',
+    theirs: '/b /c',
+  },
+  {
+    name: 'what one moved and the other removed comes back as one entry',
+    history: `
+      A: put /c/a
+      B = A
+      A: del /c
+      B: move /c to /a
+      A <- B, ours
+      A revert 1
+      B: edit /a s
+      A <- B`,
+    keys: '/c /c/a',
+  },
+  {
+    name: 'what both removed under two names comes back as one entry',
+    history: `
+      A: put /a
+      B = A
+      B: edit /a s after put /a/c
+      B: move /a to /c/a
+      B: del /c/a
+      A <- B~3, policy ours
+      A restore 2
+      B <- A, both
+      A revert 0
+      B restore 2
+      A <- B`,
+    asks: ['moved (two-places) /a'],
+    ours: '/a /a/c',
+    theirs: '/c /c/a /c/a/c',
+  },
+  {
+    name: 'what was removed with its bucket, and kept out of it',
+    history: `
+      A: bucket /c, bare /a/a
+      B = A
+      B: move /a to /c/b
+      C = A
+      A: move /a/a to /b
+      B: move /c to /a/b/b
+      B: move /a/b to /c
+      B: edit /c/b/b t after move /c to /swap, move /swap to /c/b/b/a
+      C <- B~3, policy newest
+      B: del /c/b/b/a/b
+      C: move /a/b/b/b/a to /b/a
+      C <- B, base
+      A <- B, ours
+      A <- C`,
+    asks: ['moved (two-places) *'],
+    ours: '/b',
+    theirs: '/b /b/a',
+  },
+  {
+    name: 'a bucket that a restore took back is what it was made of',
+    history: `
+      A: put /b/a
+      B = A
+      C = A
+      C: move /b to /c, bucket /c
+      C restore 1
+      A: move /b to /c/a
+      A <- C`,
+    keys: '/c /c/a /c/a/a',
+  },
+  {
+    name: 'a removal follows out of a bucket that a revert took back',
+    history: `
+      A: bare /b/c
+      B = A
+      A: bucket /b, move /b to /c/b
+      C = A
+      A: del /c/b/c
+      C revert 0
+      A <- C`,
+    keys: '',
+  },
+  {
+    name: 'edits follow out of a bucket that a revert took back',
+    history: `
+      A: put /a/b
+      A: bucket /a
+      B = A
+      B: edit /a/b s, put /a/c, edit /a s
+      A revert 0
+      A <- B`,
+    keys: '/a /a/b /a/c',
+  },
+  {
+    name: 'what left a bucket is not at its key there',
+    history: `
+      A: bucket /b, bare /b/a/c, bucket /c/b
+      B = A
+      B: move /b/a to /swap
+      B:  after move /c to /swap/a, put /b/a
+      A:  after edit /b/a/c s
+      A <- B`,
+    keys: '/b /b/a /swap /swap/a /swap/a/b /swap/c',
+  },
+  {
+    name: 'two conflicts have two keys',
+    history: `
+      A: put /a
+      B = A
+      B: put /b/a, move /a to /c/c
+      B:  after move /b to /c/c/a
+      A: move /a to /c/a/c, bucket /a
+      B: bare /a
+      B restore 3
+      B restore 1
+      A <- B~2, policy ours
+      A <- B~1, policy newest
+      A <- B`,
+    asks: ['moved (two-places) /a', 'moved (two-places) /a~'],
+  },
+  {
+    name: 'what was put again under the key of a bucket that was removed',
+    history: `
+      A: bucket /c
+      B = A
+      A: del /c
+      A: bare /c
+      B: move /c to /swap, move /swap to /a
+      B: del /a
+      A: edit /c s
+      A: del /c
+      B <- A~2, both
+      B <- A`,
+    keys: '',
   },
 ];
