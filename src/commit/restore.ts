@@ -20,20 +20,29 @@ import { sameEntry } from '../tree/equal.js';
 import { keyText, type Names, parseKey } from '../tree/key.js';
 import { childMapAt, crossBorder, type Spot, type Tree } from '../tree/lookup.js';
 import { readRecord } from '../tree/record.js';
+import type { Steps } from '../tree/steps.js';
 import { checkAlgorithm } from './buckets.js';
-import { kinshipsOf } from './kinship.js';
+import { kinshipSteps } from './kinship.js';
 import type { Line, LocalCommit } from './line.js';
 import type { Return } from './revert.js';
 
 /** What makes a key of a bucket what it was at another commit of that bucket. REGALIA_RULE. */
-export function restored(line: Line, then: LocalCommit, head: LocalCommit, names: Names): Return {
+export function* restoreSteps(
+  line: Line,
+  then: LocalCommit,
+  head: LocalCommit,
+  names: Names,
+): Steps<Return> {
   const [was, is] = [line.treeOf(then), line.treeOf(head)];
   checkAlgorithm(is.rootAround(names), was.root);
   const isTop = names.length === 0;
   const outer = isTop ? was.top : was.outer(names);
   const parts = outer && readRecord(outer.node, outer.index);
   const key = isTop ? '' : keyText(names);
-  const { rows, left } = new Homecoming(line, then, head, key).find();
+  const ways = yield* kinshipSteps(line, then, head);
+  const pairs = yield* Pairs.of(was, is, ways, '');
+  yield* pairs.findBuckets();
+  const { rows, left } = yield* new Homecoming(was, is, key, ways, pairs).find();
   const edits = left.map((from) => editAt(parseKey(from), { clear: true, streams: [] }));
   edits.push(editAt(names, { clear: true, streams: [], parts, inside: isTop }));
   return { edits, rows, origins: [then] };
@@ -45,6 +54,18 @@ interface Way {
   readonly to: string;
 }
 
+/** What is found, and steps in between. */
+type Found<T> = Generator<T | undefined, void>;
+
+function* all<T>(found: Found<T>): Steps<T[]> {
+  const list: T[] = [];
+  for (const one of found) {
+    if (one === undefined) yield;
+    else list.push(one);
+  }
+  return list;
+}
+
 /** Finds where what was at a key went since, in one state and another. */
 class Homecoming {
   readonly #was: Tree;
@@ -53,38 +74,39 @@ class Homecoming {
   readonly #ways: readonly Kinship[];
   readonly #pairs: Pairs;
 
-  constructor(line: Line, then: LocalCommit, head: LocalCommit, key: string) {
-    this.#was = line.treeOf(then);
-    this.#is = line.treeOf(head);
+  constructor(was: Tree, is: Tree, key: string, ways: readonly Kinship[], pairs: Pairs) {
+    this.#was = was;
+    this.#is = is;
     this.#key = key;
-    this.#ways = kinshipsOf(line, then, head);
-    this.#pairs = new Pairs(this.#was, this.#is, this.#ways, '');
-    this.#pairs.findBuckets();
+    this.#ways = ways;
+    this.#pairs = pairs;
   }
 
   /** The rows from the present keys to those of then, and the keys elsewhere that are left. */
-  find(): { readonly rows: readonly MapRow[]; readonly left: readonly string[] } {
-    const moved = [...this.#moved()];
-    const unpaired = [...this.#unpaired()];
+  *find(): Steps<{ readonly rows: readonly MapRow[]; readonly left: readonly string[] }> {
+    const moved = yield* all(this.#moved());
+    const unpaired = yield* all(this.#unpaired());
     // Buckets that were made of what was no bucket then.
     const made = unpaired.filter(({ from }) => bucketAt(find(this.#is, from)) !== undefined);
     const homes = topmost([this.#key, ...[...moved, ...made].map(({ from }) => from)]);
     const removed = unpaired.filter(({ from }) => find(this.#is, from) === undefined);
     const known = new Set([...removed, ...made].map(({ to }) => to));
-    const returned = [...removed, ...made, ...this.#returned(moved, known)].map(home);
+    const nowhere = yield* all(this.#returned(moved, known));
+    const returned = [...removed, ...made, ...nowhere].map(home);
     const back = new Set(made.map(({ from }) => from));
-    const gone = [...this.#gone(homes)].filter(({ from }) => !back.has(from));
+    const gone = (yield* all(this.#gone(homes))).filter(({ from }) => !back.has(from));
     const rows = [...moved, ...returned, ...gone];
     return { rows, left: homes.filter((home) => !isWithin(home, this.#key)) };
   }
 
   /** What is there, maybe elsewhere. */
-  *#moved(): Generator<MapRow, void> {
+  *#moved(): Found<MapRow> {
     const along = this.#key === '' ? undefined : this.#pairs.along('before', this.#key);
     if (along !== undefined && this.#areOne(this.#key, along)) yield moved(along, this.#key);
     const keys = [this.#key];
     for (let key = keys.pop(); key !== undefined; key = keys.pop()) {
       for (const name of this.#pairs.leading('before', key)) {
+        yield undefined;
         const below = `${key}/${name}`;
         const partner = this.#pairs.partnerOf('before', below);
         if (partner !== undefined) yield moved(partner, below);
@@ -97,12 +119,13 @@ class Homecoming {
    * What is nowhere now, the topmost of it, and where it would be if it had gone along, or of which
    * a bucket was made; but for what is known.
    */
-  *#returned(moved: readonly MapRow[], known: ReadonlySet<string>): Generator<Way, void> {
+  *#returned(moved: readonly MapRow[], known: ReadonlySet<string>): Found<Way> {
     const { cache } = this.#is;
     const along = this.#pairs.along('before', this.#key) ?? this.#key;
     const stack: Way[] = [{ from: along, to: this.#key }];
     for (const { from, to } of moved) if (to !== undefined) stack.push({ from, to });
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      yield undefined;
       const { from, to } = at;
       const [was, is] = [find(this.#was, to), find(this.#is, from)];
       if (was === undefined || known.has(to)) continue;
@@ -122,9 +145,10 @@ class Homecoming {
   }
 
   /** Where histories have what was there and is not one with anything now. */
-  *#unpaired(): Generator<Way, void> {
+  *#unpaired(): Found<Way> {
     for (const { before, after } of this.#ways) {
       for (const base of new Set([...before.bases(), ...after.bases()])) {
+        yield undefined;
         for (const to of before.imagesOf(base).filter((key) => this.#isUnpaired(key))) {
           for (const from of after.lastOf(base)) yield { from, to };
         }
@@ -138,10 +162,11 @@ class Homecoming {
   }
 
   /** What came to be at those keys since, by moves: it is not what was there then. */
-  *#gone(homes: readonly string[]): Generator<MapRow, void> {
+  *#gone(homes: readonly string[]): Found<MapRow> {
     const going = new Set(homes);
     for (const { after } of this.#ways) {
       for (const from of after.present()) {
+        yield undefined;
         const goes = [...prefixes(from)].some((above) => going.has(above));
         if (!goes || find(this.#is, from) === undefined) continue;
         const partner = this.#pairs.partnerOf('after', from);

@@ -14,6 +14,7 @@
 import { sameBucket } from '../tree/diff.js';
 import type { Spot, Tree } from '../tree/lookup.js';
 import { type RecordParts, readRecord } from '../tree/record.js';
+import type { Steps } from '../tree/steps.js';
 import { bucketChanges } from './buckets.js';
 import { bytesOf, prefixes, type Relation, textOf } from './relation.js';
 
@@ -37,12 +38,17 @@ export class Pairs {
   };
   #hasBuckets = false;
 
-  /** `scope` is the key that is asked for, '' for the top: what is outside is as if it were not. */
-  constructor(before: Tree, after: Tree, ways: readonly Kinship[], scope: string) {
+  private constructor(before: Tree, after: Tree, scope: string) {
     this.#trees = { before, after };
     this.#scope = scope;
-    for (const kinship of ways) this.#relate(kinship);
-    if (scope !== '') this.#relateScope();
+  }
+
+  /** `scope` is the key that is asked for, '' for the top: what is outside is as if it were not. */
+  static *of(before: Tree, after: Tree, ways: readonly Kinship[], scope: string): Steps<Pairs> {
+    const pairs = new Pairs(before, after, scope);
+    for (const kinship of ways) yield* pairs.#relate(kinship);
+    if (scope !== '') pairs.#relateScope();
+    return pairs;
   }
 
   /** Where an entry is in the other tree, if that was found and is within the scope. */
@@ -66,13 +72,14 @@ export class Pairs {
   }
 
   /** Pairs buckets that are elsewhere. */
-  findBuckets(): void {
+  *findBuckets(): Steps<void> {
     if (this.#hasBuckets) return;
     this.#hasBuckets = true;
     const { cache } = this.#trees.before;
     const found = new Map<string, { before?: string; after?: string }>();
     const [was, is] = [this.entry('before', this.#scope), this.entry('after', this.#scope)];
     for (const change of bucketChanges(cache, was, is)) {
+      yield;
       if (change.before !== undefined && change.after !== undefined) continue;
       const keys = found.get(change.bucket) ?? {};
       found.set(change.bucket, keys);
@@ -114,8 +121,9 @@ export class Pairs {
     }
   }
 
-  #relate({ base, before, after }: Kinship): void {
+  *#relate({ base, before, after }: Kinship): Steps<void> {
     for (const key of new Set([...before.bases(), ...after.bases()])) {
+      yield;
       const isKnown =
         base.outer(bytesOf(key)) !== undefined ||
         before.returnsOf(key).length + after.returnsOf(key).length > 0;

@@ -10,7 +10,7 @@ import type { MergeJudgement, PartMaker } from '../commit/judge.js';
 import { Lane } from '../commit/lane.js';
 import type { LocalCommit } from '../commit/line.js';
 import { type MergeOutcome, mergeInto } from '../commit/merge-into.js';
-import { restored } from '../commit/restore.js';
+import { restoreSteps } from '../commit/restore.js';
 import { type Return, revertSteps } from '../commit/revert.js';
 import { runSteps, type Writers } from '../commit/writers.js';
 import type { Batch } from '../engine/engine.js';
@@ -478,7 +478,16 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     const then = this.#scope.at(at);
     const message = `restore ${name} from ${addressText(then.address)}`;
     const how = { ...given, message: given.message ?? message };
-    return this.#goBack('restore', how, 0, (head) => restored(this.#scope.line, then, head, names));
+    const { core, line } = this.#scope;
+    return this.#goBack('restore', how, 0, (head, writers) => {
+      return runSteps(
+        'restore',
+        restoreSteps(line, then, head, names),
+        core,
+        writers,
+        given.signal,
+      );
+    });
   }
 
   /** Commits what brings back an earlier state. */
@@ -486,7 +495,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     cause: Cause,
     options: CommitOptions,
     retries: number,
-    find: (head: LocalCommit, writers: Writers) => Return | Promise<Return>,
+    find: (head: LocalCommit, writers: Writers) => Promise<Return>,
   ): Promise<CommitResult> {
     for (let left = retries; ; left--) {
       throwIfAborted(options.signal, 'commit');

@@ -11,7 +11,7 @@
  * trees makes the rows.
  */
 
-import { kinshipsOf } from '../commit/kinship.js';
+import { kinshipSteps } from '../commit/kinship.js';
 import type { Line, LocalCommit } from '../commit/line.js';
 import { compareBytes } from '../ground/bytes.js';
 import { nameBytes, nameText } from '../ground/text.js';
@@ -33,6 +33,7 @@ import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import { type RecordParts, readRecord } from '../tree/record.js';
 import { totalsOf } from '../tree/root.js';
+import { finishSteps } from '../tree/steps.js';
 import type { DiffOptions } from './options.js';
 
 /** One difference between two states. */
@@ -79,9 +80,10 @@ function* allRows(
   order: Order,
 ): Generator<DiffRow, void, undefined> {
   const [was, is] = [line.treeOf(before), line.treeOf(after)];
-  const ways = kinshipsOf(line, before, after);
+  // Rows come at once: who asks for them has no turn in between.
+  const ways = finishSteps(kinshipSteps(line, before, after));
   if (ways.length > 0 || hasBuckets(was) || hasBuckets(is)) {
-    const pairs = new Pairs(was, is, ways, textOf(key));
+    const pairs = finishSteps(Pairs.of(was, is, ways, textOf(key)));
     yield* new Walk(line.core.cache, pairs, order).rows(key);
   } else {
     for (const difference of diffTrees(was, is, { key, ...order })) yield rowOf(difference);
@@ -168,7 +170,7 @@ class Walk {
   }
 
   *#apart({ names, was, is }: Place): Generator<Part, void> {
-    if (holdsBuckets(was?.spot) || holdsBuckets(is?.spot)) this.#pairs.findBuckets();
+    if (holdsBuckets(was?.spot) || holdsBuckets(is?.spot)) finishSteps(this.#pairs.findBuckets());
     const left = was === undefined ? undefined : this.#left(was, names);
     const came = is === undefined ? undefined : this.#came(is);
     yield* this.#inOrder(left, came);
