@@ -1,7 +1,7 @@
 /**
  * zstd, one frame at a time: by the runtime where it has zstd (Node 22.15 and later) and the chunk
  * is long enough, else by WebAssembly. Both write frames that both read, so a store goes from one
- * runtime to another.
+ * runtime to another. Some runtimes write others, without a content size: theirs are not used.
  *
  * The runtime makes a context for each call, WebAssembly keeps one: below 16 KiB it is faster even
  * where the other is there (512 B: 10 to 29 µs in and 2 to 12 µs out against 19 to 44 and 12 to 25;
@@ -9,6 +9,7 @@
  * loaded before the first call.
  */
 import zlib from 'node:zlib';
+import { attempt } from '../ground/errors.js';
 import { BLOCK_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { isTrap, ZstdWasm } from './zstd-wasm.js';
@@ -49,9 +50,15 @@ export function compressFrame(
   if (!byRuntime || plain.length < NATIVE_FROM) return wasm().compress(plain, level, most);
   const parameter = native.constants.ZSTD_c_compressionLevel as number;
   const options = { chunkSize: plain.length, params: { [parameter]: level } };
-  const frame = native.zstdCompressSync?.(plain, options) as Buffer;
-  if (frame.length > most) return undefined;
-  return new Uint8Array(frame.buffer, frame.byteOffset, frame.length);
+  const made = native.zstdCompressSync?.(plain, options) as Buffer;
+  const frame = new Uint8Array(made.buffer, made.byteOffset, made.length);
+  if (!isFrame(frame, plain.length)) return wasm().compress(plain, level, most);
+  return frame.length > most ? undefined : frame;
+}
+
+/** Whether the bytes are a frame that is read back. */
+function isFrame(bytes: Uint8Array, plainLength: number): boolean {
+  return attempt(() => checkFrame(bytes, plainLength) ?? true) === true;
 }
 
 /**
