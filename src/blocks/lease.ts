@@ -41,8 +41,9 @@ export class Lease {
   }
 
   /**
-   * Makes sure that `count` numbers can be taken without waiting. REGALIA_FULL where there are no
-   * more.
+   * Makes sure that `count` numbers can be taken at once when this resolves. Nobody sets them
+   * aside: others who waited as well may take them first, so who goes on later looks whether they
+   * are still `available`. REGALIA_FULL where there are no more.
    */
   async reserve(count: number): Promise<void> {
     while (this.available < count) {
@@ -55,7 +56,7 @@ export class Lease {
 
   /** A number, once there is one. REGALIA_FULL. */
   async next(): Promise<number> {
-    await this.reserve(1);
+    while (this.available === 0) await this.reserve(1);
     return this.take();
   }
 

@@ -25,7 +25,10 @@ import type { Manifest } from './manifest.js';
 export type BlockReads = Pick<Blocks, 'read'>;
 
 /** What contents need of the blocks of a store. */
-export type ContentBlocks = Pick<Blocks, 'read' | 'fetch' | 'gather' | 'find' | 'reserve'>;
+export type ContentBlocks = Pick<
+  Blocks,
+  'read' | 'fetch' | 'gather' | 'find' | 'reserve' | 'available'
+>;
 
 /** What contents need of the writer of one transaction. */
 export type ContentStage = Pick<BlockWriter, 'put' | 'putChunk' | 'uses' | 'heavy' | 'spill'>;
@@ -34,8 +37,6 @@ export type ContentStage = Pick<BlockWriter, 'put' | 'putChunk' | 'uses' | 'heav
 const MANIFESTS_MAX = 2_048;
 /** More than the number of blocks of 500 bytes that a writer stages before it spills. */
 const STAGED_MAX = 16_384;
-/** Extents beyond one's own need, for commits that use theirs between `reserve` and its caller. */
-const RESERVE_SPARE = 64;
 
 /** The blocks that one transaction has staged, by the key of their address. */
 export type StagedBlocks = BoundedMap<string, number>;
@@ -61,7 +62,7 @@ export class ContentStore {
   /** Runs `step`, which stages at most `count` blocks, once there is room for them. */
   stage<T>(count: number, step: () => T): Promise<T> {
     const staged = this.#line.then(async () => {
-      await this.blocks.reserve(count + RESERVE_SPARE);
+      while (this.blocks.available < count) await this.blocks.reserve(count);
       return step();
     });
     this.#line = staged.catch(() => undefined);

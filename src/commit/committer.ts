@@ -195,7 +195,8 @@ class Attempt implements Asking {
     const change = await this.#run(this.#change(tip));
     if (sameAddress(change.root.address, tip.commit.root)) return this.#planOf(tip, undefined);
     const base = await withShare(line, tip);
-    await core.sequences.reserve(change.touched.length + 1);
+    const sequences = change.touched.length + 1;
+    while (core.sequences.available < sequences) await core.sequences.reserve(sequences);
     const built = await this.#builder(base).buildSigned(change, this.signal);
     await this.#writers.blocks.prepare();
     return this.#planOf(base, built);

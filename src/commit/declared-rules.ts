@@ -53,9 +53,11 @@ class Declaration implements Asking {
 
   async plan(): Promise<Plan> {
     const { core } = this.#line;
-    await core.sequences.reserve(1);
-    await core.blocks.reserve(8);
     const base = await withShare(this.#line, this.#line.tip());
+    while (core.sequences.available < 1 || core.blocks.available < 8) {
+      await core.sequences.reserve(1);
+      await core.blocks.reserve(8);
+    }
     const news = declaring(this.#line, base, this.#declared);
     const cause = 'commit';
     if (news === undefined) return { base, built: undefined, cause, writers: [] };

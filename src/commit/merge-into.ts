@@ -196,7 +196,8 @@ class Merging implements Asking {
     if (!isNew) return this.#unchanged(tip, outcome);
     const builder = new CommitBuilder(line, this.#writers, tip, words);
     if (this.#nested !== undefined) {
-      await core.sequences.reserve(this.#nested.namesIn(tip).length + 1);
+      const sequences = this.#nested.namesIn(tip).length + 1;
+      while (core.sequences.available < sequences) await core.sequences.reserve(sequences);
     }
     const built =
       this.#nested === undefined

@@ -305,7 +305,7 @@ class FrameReceiver {
     if (reader.remaining === 0) reader.fail('a block', 'none');
     while (reader.remaining > 0) {
       // A block takes one number, and others may take some in between.
-      if (this.#context.blocks.available < EXTENTS_LEAST) {
+      while (this.#context.blocks.available < EXTENTS_LEAST) {
         await this.#context.blocks.reserve(EXTENTS_SPARE);
       }
       const plain = reader.lengthed(BLOCK_BYTES_MAX);

@@ -38,6 +38,17 @@ t.test('the rest of the last range is given back, if nobody has leased since', a
   t.ok(fourth.take() > highest, 'otherwise it stays unused');
 });
 
+t.test('who asks for numbers at the same time gets one each', async (t) => {
+  const lease = new Lease(openMemory(), 'segments', 2 ** 32);
+  const seen = new Set<number>();
+  for (let round = 0; round < 100; round++) {
+    for (const number of await Promise.all([lease.next(), lease.next(), lease.next()])) {
+      seen.add(number);
+    }
+  }
+  t.equal(seen.size, 300);
+});
+
 t.test('numbers end', async (t) => {
   const lease = new Lease(openMemory(), 'extents', 100);
   await lease.reserve(50);

@@ -88,6 +88,10 @@ export class CountedReads implements ContentBlocks {
     return this.#blocks.reserve(count);
   }
 
+  get available(): number {
+    return this.#blocks.available;
+  }
+
   gather(...[refs]: Parameters<Blocks['gather']>): ReturnType<Blocks['gather']> {
     return this.#blocks.gather(refs);
   }
