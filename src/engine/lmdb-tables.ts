@@ -13,6 +13,7 @@ import { rmSync } from 'node:fs';
 import { corrupt, errnoOf } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
 import { type Durability, type EngineStats, type RowKey, TABLES, type Table } from './engine.js';
+import { type KeptRange, keepKey, keyOf } from './kept-keys.js';
 import { LatestTransaction } from './lmdb-latest.js';
 import { DataFile } from './lmdb-place.js';
 import {
@@ -24,15 +25,7 @@ import {
   openWalTable,
   type TablePages,
 } from './lmdb-root.js';
-import {
-  applyChanges,
-  type Changes,
-  type KeptRange,
-  keepKey,
-  keyOf,
-  type Overlay,
-  type Target,
-} from './overlay.js';
+import { applyChanges, type Changes, type Overlay, type Target } from './overlay.js';
 import type { Listed, Span, Version } from './recent-rows.js';
 import {
   encodeWalRow,

@@ -28,11 +28,6 @@ import type {
   Table,
   WriteOptions,
 } from './engine.js';
-import { type EnvironmentOptions, LmdbEnvironment } from './lmdb-environment.js';
-import { lmdbError, readError } from './lmdb-errors.js';
-import { damaged, examineFile } from './lmdb-examine.js';
-import { backupTo, checkRoom, createGeneration, makeLockFile } from './lmdb-files.js';
-import { DataFile } from './lmdb-place.js';
 import {
   compareKept,
   inRange,
@@ -42,7 +37,12 @@ import {
   keepRange,
   keyOf,
   restOf,
-} from './overlay.js';
+} from './kept-keys.js';
+import { type EnvironmentOptions, LmdbEnvironment } from './lmdb-environment.js';
+import { lmdbError, readError } from './lmdb-errors.js';
+import { damaged, examineFile } from './lmdb-examine.js';
+import { backupTo, checkRoom, createGeneration, makeLockFile } from './lmdb-files.js';
+import { DataFile } from './lmdb-place.js';
 import type { Listed } from './recent-rows.js';
 
 export interface LmdbOptions {

@@ -21,17 +21,9 @@ import {
   TABLES,
   type Table,
 } from './engine.js';
+import { type KeptKey, type KeptRange, keepKey, keepRange, keyOf, restOf } from './kept-keys.js';
 import { OrderedKeys } from './ordered-keys.js';
-import {
-  type KeptKey,
-  type KeptRange,
-  keepKey,
-  keepRange,
-  keyOf,
-  Overlay,
-  restOf,
-  runBody,
-} from './overlay.js';
+import { Overlay, runBody } from './overlay.js';
 
 /** Rows that a range copies at a time: then it reads nothing that a write could disturb. */
 const RANGE_STEP_ROWS = 256;

@@ -2,7 +2,7 @@
  * Keys in order, in chunks of at most 1,024: an insert is O(log n + 1,024) and a range O(log n +
  * keys) without any tree.
  */
-import { inRange, type KeptKey, type KeptRange } from './overlay.js';
+import { inRange, type KeptKey, type KeptRange } from './kept-keys.js';
 
 const CHUNK_KEYS_MAX = 1_024;
 

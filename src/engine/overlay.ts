@@ -7,101 +7,28 @@
  * - the rows below change only in `applyTo`, after the body has returned;
  * - a key is in the overlay at most once, with its bytes, or with `undefined` if it was deleted;
  * - a range is the merge of two ascending (or descending) sequences in which the overlay wins.
- *
- * Byte keys are kept as Latin-1 text, one character a byte: it hashes, and its order is the
- * bytewise order.
+ * - from the first range on the changed keys of a table are in order: a put costs O(log n) more,
+ *   and a range what it returns.
  */
 import { copyBytes } from '../ground/bytes.js';
 import { assert, closed } from '../ground/errors.js';
-import { ROW_KEY_BYTES_MAX, ROW_NUMBER_MAX } from '../ground/limits.js';
-import type { RowRange, Table } from './engine.js';
-import { type Batch, INTEGER_TABLES, type Reads, type Row, type RowKey } from './engine.js';
-
-/** A key as kept in memory: a number, or bytes as Latin-1 text. */
-export type KeptKey = number | string;
-
-/** The tables whose keys are numbers. */
-export const integerTables: ReadonlySet<Table> = new Set(INTEGER_TABLES);
-
-/** The key in its kept form. A key of the wrong kind or size is our own bug. */
-export function keepKey(table: Table, key: number | Uint8Array): KeptKey {
-  if (integerTables.has(table)) {
-    assert(isRowNumber(key), `${table} takes keys of 0 to 2^32 - 1`);
-    return key;
-  }
-  assert(key instanceof Uint8Array, `${table} takes byte keys`);
-  const isKey = key.length >= 1 && key.length <= ROW_KEY_BYTES_MAX;
-  assert(isKey, `${table} takes keys of 1 to 1,900 bytes`);
-  return Buffer.prototype.latin1Slice.call(key, 0, key.length);
-}
-
-function isRowNumber(key: unknown): key is number {
-  return typeof key === 'number' && Number.isInteger(key) && key >= 0 && key <= ROW_NUMBER_MAX;
-}
-
-/** The inverse of `keepKey`; the bytes are private. */
-export function keyOf<T extends Table>(kept: KeptKey): RowKey<T> {
-  return (
-    typeof kept === 'number' ? kept : new Uint8Array(Buffer.from(kept, 'latin1'))
-  ) as RowKey<T>;
-}
-
-/** A range over kept keys: `lower` and `upper` are undefined where it has no end. */
-export interface KeptRange {
-  readonly lower: KeptKey | undefined;
-  readonly lowerOpen: boolean;
-  readonly upper: KeptKey | undefined;
-  readonly upperOpen: boolean;
-  readonly reverse: boolean;
-  readonly limit: number;
-}
-
-/** A range in its kept form. A bound may be empty bytes; of two on one side the tighter counts. */
-export function keepRange<T extends Table>(table: T, range: RowRange<RowKey<T>> = {}): KeptRange {
-  const limit = range.limit ?? Number.POSITIVE_INFINITY;
-  assert(limit >= 0, 'the limit of a range is not negative');
-  const gte = keepBound(table, range.gte);
-  const gt = keepBound(table, range.gt);
-  const lte = keepBound(table, range.lte);
-  const lt = keepBound(table, range.lt);
-  const lowerOpen = gt !== undefined && (gte === undefined || gt >= gte);
-  const upperOpen = lt !== undefined && (lte === undefined || lt <= lte);
-  return {
-    lower: lowerOpen ? gt : gte,
-    lowerOpen,
-    upper: upperOpen ? lt : lte,
-    upperOpen,
-    reverse: range.reverse === true,
-    limit,
-  };
-}
-
-function keepBound(table: Table, bound: number | Uint8Array | undefined): KeptKey | undefined {
-  if (bound instanceof Uint8Array && bound.length === 0 && !integerTables.has(table)) return '';
-  return bound === undefined ? undefined : keepKey(table, bound);
-}
-
-/** Whether the key lies within the range's bounds. */
-export function inRange(key: KeptKey, range: KeptRange): boolean {
-  const { lower, upper } = range;
-  if (lower !== undefined && (range.lowerOpen ? key <= lower : key < lower)) return false;
-  return upper === undefined || (range.upperOpen ? key < upper : key <= upper);
-}
-
-/** What is left of a range after `count` rows that ended with `key`. */
-export function restOf(range: KeptRange, key: KeptKey, count: number): KeptRange {
-  const limit = range.limit - count;
-  return range.reverse
-    ? { ...range, upper: key, upperOpen: true, limit }
-    : { ...range, lower: key, lowerOpen: true, limit };
-}
-
-export function compareKept(a: KeptKey, b: KeptKey): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
+import type { Batch, Reads, Row, RowKey, RowRange, Table } from './engine.js';
+import {
+  compareKept,
+  type KeptKey,
+  type KeptRange,
+  keepKey,
+  keepRange,
+  keyOf,
+  restOf,
+} from './kept-keys.js';
+import { OrderedKeys } from './ordered-keys.js';
 
 /** What a change counts as beside its row: most keys are shorter. */
 const CHANGE_BYTES = 64;
+/** Keys of a range that are listed at first, and at most, at a time. */
+const KEYS_FIRST = 4;
+const KEYS_MAX = 1_024;
 
 /** Where an overlay's operations go. */
 export type Target = Pick<Batch, 'put' | 'del'>;
@@ -113,6 +40,8 @@ type TableChanges = Map<KeptKey, Uint8Array | undefined>;
 export class Overlay implements Batch {
   readonly #below: Reads;
   readonly #changes: Changes = new Map();
+  /** The changed keys of the tables that a range was asked of. */
+  readonly #keys = new Map<Table, OrderedKeys>();
   /** About how many bytes it all is, and those of the longest row. */
   bytes = 0;
   longest = 0;
@@ -124,13 +53,13 @@ export class Overlay implements Batch {
 
   put<T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array): void {
     assert(bytes instanceof Uint8Array, 'a row is bytes');
-    this.#changesOf(table).set(keepKey(table, key), bytes);
+    this.#set(table, keepKey(table, key), bytes);
     this.bytes += CHANGE_BYTES + bytes.length;
     this.longest = Math.max(this.longest, bytes.length);
   }
 
   del<T extends Table>(table: T, key: RowKey<T>): void {
-    this.#changesOf(table).set(keepKey(table, key), undefined);
+    this.#set(table, keepKey(table, key), undefined);
     this.bytes += CHANGE_BYTES;
   }
 
@@ -185,11 +114,22 @@ export class Overlay implements Batch {
     if (this.#ended) throw closed('batch');
   }
 
-  #changesOf(table: Table): TableChanges {
+  #set(table: Table, kept: KeptKey, bytes: Uint8Array | undefined): void {
     this.#check();
     let changes = this.#changes.get(table);
     if (changes === undefined) this.#changes.set(table, (changes = new Map()));
-    return changes;
+    const keys = this.#keys.get(table);
+    if (keys !== undefined && !changes.has(kept)) keys.add(kept);
+    changes.set(kept, bytes);
+  }
+
+  #keysOf(table: Table, changes: TableChanges): OrderedKeys {
+    let keys = this.#keys.get(table);
+    if (keys === undefined) {
+      this.#keys.set(table, (keys = new OrderedKeys()));
+      for (const kept of sortedKeys(changes)) keys.add(kept);
+    }
+    return keys;
   }
 
   *#merged<T extends Table>(
@@ -200,8 +140,7 @@ export class Overlay implements Batch {
     const bounds = keepRange<T>(table, range);
     let left = bounds.limit;
     if (left <= 0) return;
-    const ours = sortedKeys(changes).filter((kept) => inRange(kept, bounds));
-    if (bounds.reverse) ours.reverse();
+    const ours = keysIn(this.#keysOf(table, changes), bounds);
     const { limit: _limit, ...unlimited } = range;
     const theirs = this.#below.range(table, unlimited as RowRange<RowKey<T>>);
     for (const row of merge(table, theirs, ours, changes, bounds.reverse ? -1 : 1)) {
@@ -222,25 +161,38 @@ export function applyChanges(changes: Changes, target: Target): void {
   }
 }
 
+/** The keys of a range, a few at a time: most ranges are left early. */
+function* keysIn(keys: OrderedKeys, range: KeptRange): Generator<KeptKey, undefined> {
+  for (let rest = range, count = KEYS_FIRST; ; count = Math.min(KEYS_MAX, count * 4)) {
+    const some = keys.list(rest, count);
+    yield* some;
+    const last = some.at(-1);
+    if (last === undefined || some.length < count) return;
+    rest = restOf(rest, last, 0);
+  }
+}
+
 /** The rows below and those of the changes that are not deletions, both in the same direction. */
 function* merge<T extends Table>(
   table: T,
   theirs: Iterable<Row<RowKey<T>>>,
-  ours: readonly KeptKey[],
+  ours: Iterator<KeptKey, undefined>,
   changes: TableChanges,
   direction: 1 | -1,
 ): Generator<Row<RowKey<T>>> {
-  let at = 0;
+  let next = ours.next().value;
   for (const row of theirs) {
     const kept = keepKey(table, row.key);
-    for (; at < ours.length; at++) {
-      if (compareKept(ours[at], kept) * direction > 0) break;
-      yield* changedRow<T>(ours[at], changes);
+    let changed: KeptKey | undefined;
+    while (next !== undefined && compareKept(next, kept) * direction <= 0) {
+      changed = next;
+      yield* changedRow<T>(changed, changes);
+      next = ours.next().value;
     }
     // A changed row was there already.
-    if (ours[at - 1] !== kept) yield row;
+    if (changed !== kept) yield row;
   }
-  for (; at < ours.length; at++) yield* changedRow<T>(ours[at], changes);
+  for (; next !== undefined; next = ours.next().value) yield* changedRow<T>(next, changes);
 }
 
 /** The row of a changed key; none if it was deleted. */

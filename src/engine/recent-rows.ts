@@ -10,8 +10,9 @@
  *   position on records count.
  */
 import type { Table } from './engine.js';
+import type { KeptKey, KeptRange } from './kept-keys.js';
 import { OrderedKeys } from './ordered-keys.js';
-import type { Changes, KeptKey, KeptRange } from './overlay.js';
+import type { Changes } from './overlay.js';
 
 /** What a record made of a row; bytes undefined where it deleted it. */
 export interface Version {

@@ -29,7 +29,8 @@ import { ROW_KEY_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { ByteWriter } from '../ground/writer.js';
 import { TABLES, type Table } from './engine.js';
-import { type Changes, integerTables, keepKey } from './overlay.js';
+import { integerTables, keepKey } from './kept-keys.js';
+import type { Changes } from './overlay.js';
 
 export const WAL_ID_LENGTH = 8;
 /** The most bytes that the file grows to. */
