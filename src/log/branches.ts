@@ -62,6 +62,16 @@ export function checkRefName(name: string): void {
   throw badOption('name', `a branch or tag name ${fault}`, actual);
 }
 
+/**
+ * REGALIA_OPTION where nobody here may give a new branch or tag that `name`: names under `replica/`
+ * are those of tracking branches, which imports alone make.
+ */
+export function checkNewName(option: string, name: string): void {
+  checkRefName(name);
+  if (!name.startsWith('replica/')) return;
+  throw badOption(option, 'a name that is not under replica/, as tracking branches are', name);
+}
+
 /** What a name has to be and is not, or undefined. Queries use the characters that are refused. */
 function refNameFault(name: string): string | undefined {
   if (!name.isWellFormed()) return 'without a lone surrogate';

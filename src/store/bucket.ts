@@ -292,7 +292,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   async #fork(branch: string, at: At | undefined): Promise<Bucket<Streams>> {
     const { core, bucket } = this.#scope;
     core.checkWritable();
-    log.checkRefName(branch);
+    log.checkNewName('branch', branch);
     const head = this.#scope.at(at).address;
     const timeMs = core.timeMs();
     const step = { commit: head, cause: 'fork', timeMs, from: this.branchName } as const;

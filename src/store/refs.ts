@@ -164,6 +164,7 @@ export class Tags {
   async set(name: string, at?: At): Promise<TagInfo> {
     NAME.check('name', name);
     AT.checkGiven('at', at);
+    log.checkNewName('name', name);
     const { bucket } = this.#scope;
     return write(this.#scope, (batch) => {
       if (log.tag(batch, bucket, name) !== undefined) throw alreadyExists('tag', name);
