@@ -34,7 +34,7 @@ export type { RepairOptions, RepairResult } from './repair/repair.js';
 export type { RescanOptions, RescanResult } from './repair/rescan.js';
 export { Bucket } from './store/bucket.js';
 export type { DiffRow } from './store/difference.js';
-export type { ImportOutcome } from './store/exchange.js';
+export type { ImportOutcome, LeftBranch } from './store/exchange.js';
 export type {
   AddVolumeOptions,
   At,

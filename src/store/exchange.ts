@@ -4,9 +4,10 @@
  *
  * What comes in goes to tracking branches, `replica/ID/BRANCH` by the sender's replica id, and
  * never to a working head: merging them is a step of its own. Packs name their branches so already,
- * also when others pass them on. A replica is a new store with the id of the bucket. Its pool is a
- * share of the clock that the store it came from gave away, or nothing: then it can be read, but
- * not written to until it is granted one.
+ * also when others pass them on. A tracking branch goes forward: a pack that came late, or that its
+ * sender made after a reset, leaves it where it is. A replica is a new store with the id of the
+ * bucket. Its pool is a share of the clock that the store it came from gave away, or nothing: then
+ * it can be read, but not written to until it is granted one.
  */
 
 import { type Address, addressText, sameAddress } from '../blocks/address.js';
@@ -17,14 +18,23 @@ import type { HeadPlace, HeadStep, Heads } from '../commit/door.js';
 import { MAIN } from '../commit/genesis.js';
 import type { Batch, Reads } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
-import { alreadyExists, badOption, badPack, noShare, notFound } from '../ground/errors.js';
+import {
+  alreadyExists,
+  badOption,
+  badPack,
+  isRegaliaError,
+  noShare,
+  notFound,
+} from '../ground/errors.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
+import { isAncestor } from '../log/ancestry.js';
 import { branches, isTracking } from '../log/branches.js';
+import type { CommitGraph } from '../log/frontier.js';
 import type { Move } from '../log/reflog.js';
 import { acceptPart, giveShare, putPool } from '../log/shares.js';
 import { exportPack } from '../sync/export.js';
 import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';
-import { type ImportResult, importPack, type PutCommits } from '../sync/import.js';
+import { importPack, type PublishedPart, type PutCommits } from '../sync/import.js';
 import type { Want } from '../sync/pack-format.js';
 import { hasStore, makeFolder } from './folder.js';
 import type { ExportOptions, ImportOptions, PackSource } from './options.js';
@@ -36,13 +46,24 @@ import { firstVolume, openChunks } from './volumes.js';
 export interface ImportOutcome {
   /** 32 hexadecimal digits. */
   readonly bucket: string;
-  /** The tracking branches that moved, and where to. */
+  /** The tracking branches that name commits of the pack now, and which. */
   readonly branches: readonly { readonly name: string; readonly commit: string }[];
+  /** The tracking branches that stay where they were: the pack would not take them forward. */
+  readonly left: readonly LeftBranch[];
   /** Commits and blocks that were new here. */
   readonly commits: number;
   readonly blocks: number;
   /** The pack's length. */
   readonly bytes: number;
+}
+
+/** A tracking branch that a pack did not move. */
+export interface LeftBranch {
+  readonly name: string;
+  /** Where it stays. */
+  readonly commit: string;
+  /** The pack's commit, which is not known to come after that. */
+  readonly offered: string;
 }
 
 /** The branch at hand, which a nested bucket has no row for. */
@@ -121,23 +142,68 @@ export async function receivePack(
 ): Promise<ImportOutcome> {
   core.checkWritable();
   const { blocks, history, settings } = core;
+  const { reset = false, ...rest } = options;
+  const left: LeftBranch[] = [];
   const result = await importPack(
     { blocks, history },
     sourceBytes(source, options.signal, 'import'),
     {
-      ...options,
+      ...rest,
       bucket,
       check: checkTracking,
-      publish: ({ heads }, puts) => {
-        const publish = (batch: Batch, stored: Heads): readonly HeadStep[][] =>
-          puts(batch, () => fetched(heads, stored, core.timeMs()));
-        return core.door.set(placesOf(bucket, heads), publish, settings.durability);
+      publish: async ({ heads, isLast }, puts) => {
+        let behind: LeftBranch[] = [];
+        const publish = (batch: Batch, stored: Heads): readonly HeadStep[][] => {
+          return puts(batch, () => {
+            behind = reset ? [] : behindIn(heads, stored, graphIn(history, batch));
+            return fetched(heads, stored, core.timeMs(), behind);
+          });
+        };
+        await core.door.set(
+          placesOf(bucket, heads),
+          publish,
+          isLast ? settings.durability : 'none',
+        );
+        left.push(...behind);
       },
     },
   );
   const { heads, commits, blocks: count, bytes } = result;
-  const moved = heads.map(({ branch, commit }) => ({ name: branch, commit: addressText(commit) }));
-  return { bucket: hex(bucket), branches: moved, commits, blocks: count, bytes };
+  const stay = new Set(left.map(({ name }) => name));
+  const branches = heads
+    .filter(({ branch }) => !stay.has(branch))
+    .map(({ branch, commit }) => ({ name: branch, commit: addressText(commit) }));
+  return { bucket: hex(bucket), branches, left, commits, blocks: count, bytes };
+}
+
+/** History as a write sees it. */
+function graphIn(history: Core['history'], reads: Reads): CommitGraph {
+  return {
+    entry: (address) => history.entry(address, reads),
+    entryAt: (bucket, sequence) => history.entryAt(bucket, sequence, reads),
+  };
+}
+
+/** The tracking branches that would not go forward. */
+function behindIn(heads: readonly Want[], stored: Heads, graph: CommitGraph): LeftBranch[] {
+  const left: LeftBranch[] = [];
+  for (const [i, { branch, commit }] of heads.entries()) {
+    const there = stored[i];
+    if (there === undefined || sameAddress(there, commit) || isAhead(graph, commit, there))
+      continue;
+    left.push({ name: branch, commit: addressText(there), offered: addressText(commit) });
+  }
+  return left;
+}
+
+/** Whether a commit is known to come after another: not where history is cut off before that. */
+function isAhead(graph: CommitGraph, commit: Address, there: Address): boolean {
+  try {
+    return isAncestor(graph, there, commit);
+  } catch (error) {
+    if (isRegaliaError(error, 'REGALIA_HORIZON')) return false;
+    throw error;
+  }
 }
 
 /** REGALIA_PACK for a pack that would move anything but tracking branches. */
@@ -152,12 +218,18 @@ function placesOf(bucket: Uint8Array, heads: readonly Want[]): HeadPlace[] {
   return heads.map(({ branch }) => ({ bucket, branch }));
 }
 
-/** The steps of tracking branches from where they are stored. */
-function fetched(heads: readonly Want[], stored: Heads, timeMs: number): HeadStep[][] {
-  return heads.map(({ commit }, i) => {
+/** The steps of tracking branches from where they are stored, but for those that stay there. */
+function fetched(
+  heads: readonly Want[],
+  stored: Heads,
+  timeMs: number,
+  left: readonly LeftBranch[] = [],
+): HeadStep[][] {
+  const stay = new Set(left.map(({ name }) => name));
+  return heads.map(({ branch, commit }, i) => {
     const there = stored[i];
     const isThere = there !== undefined && sameAddress(there, commit);
-    return isThere ? [] : [{ commit, cause: 'fetch', timeMs }];
+    return isThere || stay.has(branch) ? [] : [{ commit, cause: 'fetch', timeMs }];
   });
 }
 
@@ -243,7 +315,7 @@ export async function receiveInto(
           checkTracking(wants);
           mainOf(wants);
         },
-        publish: (result, puts) => publishFirst(core, given, result, puts),
+        publish: (part, puts) => publishFirst(core, given, part, puts),
       });
       await engine.flush();
     } finally {
@@ -256,11 +328,16 @@ export async function receiveInto(
 function publishFirst(
   { door, history, identity, settings }: Core,
   given: Given | undefined,
-  { bucket, heads }: ImportResult,
+  { bucket, wants, heads, isLast }: PublishedPart,
   puts: PutCommits,
 ): Promise<boolean> {
   const timeMs = timeOf(settings);
-  const head = given?.head ?? mainOf(heads);
+  if (!isLast) {
+    const some = (batch: Batch, stored: Heads): readonly HeadStep[][] =>
+      puts(batch, () => fetched(heads, stored, timeMs));
+    return door.set(placesOf(bucket, heads), some, 'none');
+  }
+  const head = given?.head ?? mainOf(wants);
   const places = [...placesOf(bucket, heads), { bucket, branch: MAIN }];
   const first = (batch: Batch, stored: Heads): readonly HeadStep[][] => {
     const algorithm = head[0] as Identity['algorithm'];

@@ -345,6 +345,11 @@ export interface ImportOptions {
    * ('checked', the default).
    */
   readonly signatures?: 'checked' | 'required' | undefined;
+  /**
+   * Whether tracking branches go to the pack's commits also where these do not come after those
+   * that they name, as after a reset at the sender's; default false.
+   */
+  readonly reset?: boolean | undefined;
 }
 
 /** A pack whose index is opened. */
@@ -481,7 +486,7 @@ export const CALLS = {
     from: offset,
     signal,
   }),
-  import: new Options<ImportOptions>('import', { ...work, signatures }),
+  import: new Options<ImportOptions>('import', { ...work, signatures, reset: flag }),
   openPackIndex: new Options<PackIndexOptions>('openPackIndex', { bytesMax: number(0), signal }),
   verify: new Options<VerifyOptions>('verify', { ...work, contents: flag, chunks: flag }),
   gc: new Options<CollectOptions>('gc', { ...work, graceMs: number(0), deadShare: number(0, 1) }),

@@ -7,7 +7,8 @@
  *
  *     frames       blocks are checked and staged; commits are checked and wait
  *                  every few MiB a checkpoint: staged blocks, waiting commits and the resume point
- *     publishing   commits enter the log, slice by slice; with the last of them heads move
+ *     publishing   commits enter the log, slice by slice; with the last of them heads move, or
+ *                  after them, part by part, where there are many
  *
  * A phase is made from what the one before it returns: nothing is published but a `CompletePack`,
  * whose trailer agreed. Before that nothing is visible. What is written at a checkpoint is all that
@@ -15,7 +16,7 @@
  * stays before the trailer until all is published. A pack that lies leaves blocks that no commit
  * names, which collection frees.
  */
-import { addressText, sameAddress } from '../blocks/address.js';
+import { addressKey, addressText } from '../blocks/address.js';
 import { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import type { Batch, Engine } from '../engine/engine.js';
@@ -86,10 +87,22 @@ export interface ImportOptions {
   readonly check?: ((wants: readonly Want[]) => void) | undefined;
   /**
    * Writes the pack's last commits, which `puts` puts, with what goes with them: tracking branches.
-   * By default they are written alone. Of many commits the first are in the log by then.
+   * By default they are written alone. Of many commits the first are in the log by then; many heads
+   * come part by part, in writes of their own.
    */
-  readonly publish?: ((result: ImportResult, puts: PutCommits) => Promise<unknown>) | undefined;
+  readonly publish?: ((part: PublishedPart, puts: PutCommits) => Promise<unknown>) | undefined;
   readonly onProgress?: ((bytes: number) => void) | undefined;
+}
+
+/** Heads that are published in one write. */
+export interface PublishedPart {
+  /** 16 bytes. */
+  readonly bucket: Uint8Array;
+  /** All heads of the pack. */
+  readonly wants: readonly Want[];
+  /** Those of this write; all commits that they name are in the log, or among its puts. */
+  readonly heads: readonly Want[];
+  readonly isLast: boolean;
 }
 
 /**
@@ -103,6 +116,8 @@ const EXTENTS_SPARE = 192;
 /** With fewer at hand no block is received: it takes an extent, or the number of a chunk. */
 const EXTENTS_LEAST = 16;
 const COMMIT_SLICE = 1_024;
+/** Heads that move in one write: each is a few rows. */
+const HEADS_SLICE = 50;
 /** Of the nodes that are cached while heads are compared. */
 const CACHE_BYTES = 8 * 1024 * 1024;
 
@@ -363,8 +378,9 @@ class FrameReceiver {
       if (equalBytes(found.commit.bucket, bucket)) continue;
       throw badPack('wants', at, `commits of bucket ${hex(bucket)}`, hex(found.commit.bucket));
     }
+    const wanted = new Set(wants.map(({ commit }) => addressKey(commit)));
     for (const address of this.#commits.pending()) {
-      if (wants.some((want) => sameAddress(want.commit, address))) continue;
+      if (wanted.has(addressKey(address))) continue;
       throw badPack('commits', at, 'commits that something names', addressText(address));
     }
   }
@@ -432,44 +448,70 @@ class FrameReceiver {
 
 // Publishing.
 
-/** Brings the waiting commits into the log, and what the caller publishes with the last of them. */
+/**
+ * Brings the waiting commits into the log, and moves heads. A few heads move in the write of the
+ * last commits. Many move part by part once all commits are there, so that no write is long; the
+ * import is done with the last part.
+ */
 async function publish(
   context: ImportContext,
   options: ImportOptions,
-  { stage, result }: CompletePack,
+  pack: CompletePack,
 ): Promise<void> {
-  for (let from = 0, isLast = false; !isLast; ) {
-    const waiting = [...stage.inOrder(from, COMMIT_SLICE)];
-    isLast = waiting.length < COMMIT_SLICE;
-    from = (waiting.at(-1)?.sequence ?? 0) + 1;
-    await publishSlice(context, options, stage, waiting, isLast ? result : undefined);
+  const { stage, result } = pack;
+  const parts = partsOf(result.heads);
+  let waiting: OrderedCommit[] = [];
+  for (let from = 0; ; from = (waiting.at(-1)?.sequence ?? 0) + 1) {
+    waiting = [...stage.inOrder(from, COMMIT_SLICE)];
+    const isLast = waiting.length < COMMIT_SLICE && parts.length === 1;
+    if (isLast || waiting.length === 0) break;
+    await publishSlice(context, options, stage, waiting, undefined);
     await turn();
+  }
+  for (const [i, heads] of parts.entries()) {
+    if (i > 0) await turn();
+    const part = {
+      bucket: result.bucket,
+      wants: result.heads,
+      heads,
+      isLast: i === parts.length - 1,
+    };
+    await publishSlice(context, options, stage, waiting, part);
   }
 }
 
-/** Publishes some commits; `result` is given with the last of them. */
+/** Heads by the part; one part where there are none. */
+function partsOf(heads: readonly Want[]): (readonly Want[])[] {
+  const parts: (readonly Want[])[] = [];
+  for (let at = 0; at === 0 || at < heads.length; at += HEADS_SLICE) {
+    parts.push(heads.slice(at, at + HEADS_SLICE));
+  }
+  return parts;
+}
+
+/** Publishes some commits, and a part of the heads once all other commits are in the log. */
 async function publishSlice(
   { history, blocks }: ImportContext,
-  { publish: publishAll }: ImportOptions,
+  { publish: publishPart }: ImportOptions,
   stage: ImportStage,
   waiting: readonly OrderedCommit[],
-  result: ImportResult | undefined,
+  part: PublishedPart | undefined,
 ): Promise<void> {
   let refused = false;
   const puts: PutCommits = (batch, also) => {
     refused = true;
     for (const { commit, local } of waiting) history.append(batch, commit, local);
     stage.remove(batch, waiting);
-    if (result !== undefined) stage.finish(batch);
+    if (part?.isLast === true) stage.finish(batch);
     const returned = also();
     refused = false;
     return returned;
   };
   const alone = (batch: Batch): void => puts(batch, () => undefined);
   try {
-    if (result === undefined) await blocks.engine.write(alone, 'none');
-    else if (publishAll === undefined) await blocks.engine.write(alone, 'group');
-    else await publishAll(result, puts);
+    if (part === undefined) await blocks.engine.write(alone, 'none');
+    else if (publishPart === undefined) await blocks.engine.write(alone, 'group');
+    else await publishPart(part, puts);
   } catch (error) {
     // What was refused once will be again; what the disk failed at may be tried again.
     if (refused) await stage.drop();

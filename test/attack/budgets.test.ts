@@ -48,20 +48,16 @@ async function mostRowsPut(store: Regalia, work: () => Promise<unknown>): Promis
   return most;
 }
 
-t.test(
-  'thousands of wants are not one write of the engine',
-  { todo: 'all tracking branches move in one transaction, in quadratic time' },
-  async (t) => {
-    const { store, forger } = await victim();
-    forger.commit(treeOf(forger, 'a'));
-    const wants = Array.from({ length: 300 }, (_, i) => {
-      return { branch: `replica/${hex(LIAR)}/b${i}`, commit: forger.head };
-    });
-    const pack = forger.pack({ wants });
-    const most = await mostRowsPut(store, async () => t.equal(await takenIn(store, pack), 'done'));
-    t.ok(most < 200, `${most} rows in one write`);
-  },
-);
+t.test('thousands of wants are not one write of the engine', async (t) => {
+  const { store, forger } = await victim();
+  forger.commit(treeOf(forger, 'a'));
+  const wants = Array.from({ length: 300 }, (_, i) => {
+    return { branch: `replica/${hex(LIAR)}/b${i}`, commit: forger.head };
+  });
+  const pack = forger.pack({ wants });
+  const most = await mostRowsPut(store, async () => t.equal(await takenIn(store, pack), 'done'));
+  t.ok(most < 200, `${most} rows in one write`);
+});
 
 /** A stamp with a different count in each of 2^depth parts. */
 function wideStamp(depth: number, count: number): Event {

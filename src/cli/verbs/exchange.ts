@@ -3,7 +3,7 @@ import { Regalia } from '../../index.js';
 import { isStore } from '../open.js';
 import { byteCount, shown } from '../output.js';
 import { numberOf } from '../quantities.js';
-import { printRefs } from '../show.js';
+import { brief, printRefs } from '../show.js';
 import { BUCKET, defineVerb, type ExitCode, textOf, UsageError } from '../verb.js';
 import { MERGE_DETAILS, MERGE_OPTIONS, mergeFrom, mergeOptions } from './merge.js';
 
@@ -68,7 +68,12 @@ Everything is checked before any of it becomes visible, on tracking branches rep
 --merge merges those of the same name into the branch. Where there is no store, the pack makes one.
 It can be read at once, and written to after \`regalia accept\` of a share from \`regalia grant\`.
 ${MERGE_DETAILS}`,
-  options: { ...BUCKET, merge: { help: 'merge what came into the branch' }, ...MERGE_OPTIONS },
+  options: {
+    ...BUCKET,
+    merge: { help: 'merge what came into the branch' },
+    reset: { help: 'move tracking branches also where that is not forward' },
+    ...MERGE_OPTIONS,
+  },
   async run(context) {
     const { args, options, out, input, signal, progress, writing } = context;
     const [folder] = args;
@@ -85,10 +90,14 @@ ${MERGE_DETAILS}`,
     }
     return writing(async (bucket) => {
       const onProgress = (done: number) => progress('unpack', done, undefined, 'bytes');
-      const { branches, ...counts } = await bucket.import(pack, { signal, onProgress });
-      const { commits, blocks, bytes } = counts;
+      const reset = options.reset === true;
+      const { branches, ...counts } = await bucket.import(pack, { signal, onProgress, reset });
+      const { left, commits, blocks, bytes } = counts;
       await out.row(counts, `${byteCount(bytes)}: ${commits} new commits, ${blocks} new blocks`);
       await printRefs(out, branches);
+      for (const { name, commit } of out.json ? [] : left) {
+        await out.text(`${brief(commit)}  ${shown(name)} stays: what came is not ahead of it\n`);
+      }
       let exit: ExitCode = 0;
       for (const { name } of options.merge === true ? branches : []) {
         if (!name.endsWith(`/${bucket.branchName}`)) continue;
