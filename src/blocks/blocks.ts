@@ -52,7 +52,7 @@ export class Blocks {
     this.engine = engine;
     this.chunks = chunks;
     this.index = new AddressIndex(engine);
-    this.#numbers = new Lease(engine, 'extents', ROW_NUMBER_MAX);
+    this.#numbers = new Lease(engine, 'extents', ROW_NUMBER_MAX, 'extents');
     this.#leases = chunks === undefined ? [this.#numbers] : [this.#numbers, chunks.numbers];
   }
 

@@ -6,8 +6,8 @@
  *     meta row   name -> u48, the first number not leased yet
  */
 
-import type { Batch, Engine } from '../engine/engine.js';
-import { assert, full } from '../ground/errors.js';
+import type { Batch, Engine, Table } from '../engine/engine.js';
+import { assert, corrupt, full } from '../ground/errors.js';
 import { u48Bytes } from '../ground/integers.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes } from '../ground/text.js';
@@ -21,17 +21,19 @@ export class Lease {
   readonly #key: Uint8Array;
   readonly #name: string;
   readonly #limit: number;
+  readonly #table: Table;
   /** Ranges of numbers not given out, [from, until). */
   readonly #ranges: [number, number][] = [];
   #next = FIRST_RANGE;
   #leasing: Promise<void> | undefined;
 
-  /** Numbers of 1 to `limit` - 1. */
-  constructor(engine: Engine, name: string, limit: number) {
+  /** Numbers of 1 to `limit` - 1. A table that has rows shows that some were leased. */
+  constructor(engine: Engine, name: string, limit: number, table: Table) {
     this.#engine = engine;
     this.#name = name;
     this.#key = utf8Bytes(name);
     this.#limit = limit;
+    this.#table = table;
   }
 
   get available(): number {
@@ -96,11 +98,19 @@ export class Lease {
   /** The first number not leased yet. */
   #first(batch: Batch): number | undefined {
     const row = batch.get('meta', this.#key);
-    if (row === undefined) return undefined;
+    if (row === undefined) return this.#none(batch);
     const reader = new ByteReader(openRow('meta', this.#key, row), 'lease');
     const number = reader.u48();
     reader.end();
     return number;
+  }
+
+  /** REGALIA_CORRUPT where the row was lost: numbers that are in use would be given out again. */
+  #none(batch: Batch): undefined {
+    for (const _ of batch.range(this.#table, { limit: 1 })) {
+      throw corrupt(`row ${this.#name}`, 'the first number not leased', 'no row');
+    }
+    return undefined;
   }
 
   #put(batch: Batch, next: number): void {

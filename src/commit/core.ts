@@ -125,7 +125,7 @@ export class Core {
     this.cache = new NodeCache(this.blocks, settings.cacheBytes);
     this.history = new History(engine);
     this.door = new EngineDoor(engine);
-    this.sequences = new Lease(engine, 'sequences', 2 ** 48);
+    this.sequences = new Lease(engine, 'sequences', 2 ** 48, 'commits');
   }
 
   /** The tree of a root; `id` is its block's, where it is known. */

@@ -15,13 +15,13 @@ import type { Address } from '../blocks/address.js';
 import { openRow, sealRow } from '../blocks/rows.js';
 import type { Batch, Reads, Row } from '../engine/engine.js';
 import { concatBytes } from '../ground/bytes.js';
-import { corrupt } from '../ground/errors.js';
+import { corrupt, type RegaliaError } from '../ground/errors.js';
 import { readU48, u48Bytes } from '../ground/integers.js';
 import { BRANCH_NAME_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { utf8Bytes, utf8Text } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
-import type { Branch } from './branches.js';
+import { type Branch, branch } from './branches.js';
 import { BUCKET_ID_LENGTH, readAddress, readOptional } from './commit.js';
 
 const ROW_VERSION = 1;
@@ -89,10 +89,17 @@ export function putMove(
   return move;
 }
 
-/** The newest row. */
-export function lastMove(reads: Reads, bucket: Uint8Array, branch: string): Move | undefined {
-  for (const move of moves(reads, bucket, branch, { reverse: true, limit: 1 })) return move;
-  return undefined;
+/** The newest row. REGALIA_CORRUPT where it is not there, and has to be. */
+export function lastMove(reads: Reads, bucket: Uint8Array, name: string): Move | undefined {
+  const there = branch(reads, bucket, name);
+  if (there !== undefined) {
+    return there.moved && moveOf(reads, bucket, name, there.moved.position);
+  }
+  const position = lastPosition(reads, bucket, name);
+  const last = position === undefined ? undefined : moveOf(reads, bucket, name, position);
+  // Where there is no branch it was deleted after all else.
+  if (last === undefined || last.cause === 'delete') return last;
+  throw lostRow(name, last.position + 1);
 }
 
 /** The position of the newest row, which is not read. */
@@ -108,17 +115,30 @@ function rangeOf(bucket: Uint8Array, branch: string): { gte: Uint8Array; lte: Ui
   return { gte: rowKey(bucket, branch, 0), lte: rowKey(bucket, branch, 2 ** 48 - 1) };
 }
 
-/** The rows of a branch, oldest first unless `reverse`. Lazy. */
+/**
+ * The rows of a branch, oldest first unless `reverse`. Lazy: those that are added meanwhile are not
+ * among them. REGALIA_CORRUPT where one of them is not there.
+ */
 export function* moves(
   reads: Reads,
   bucket: Uint8Array,
   branch: string,
-  { reverse = false, limit = Number.POSITIVE_INFINITY }: { reverse?: boolean; limit?: number } = {},
+  { reverse = false }: { reverse?: boolean } = {},
 ): Generator<Move> {
-  const range = { ...rangeOf(bucket, branch), reverse, limit };
-  for (const { key, bytes } of reads.range('heads', range)) {
+  const last = lastMove(reads, bucket, branch);
+  if (last === undefined) return;
+  const range = { gte: rowKey(bucket, branch, 0), lte: rowKey(bucket, branch, last.position) };
+  let next = reverse ? last.position : 0;
+  for (const { key, bytes } of reads.range('heads', { ...range, reverse })) {
+    if (positionOf(key) !== next) break;
     yield decodeMove(key, bytes);
+    next += reverse ? -1 : 1;
   }
+  if (next !== (reverse ? -1 : last.position + 1)) throw lostRow(branch, next);
+}
+
+function lostRow(branch: string, position: number): RegaliaError {
+  return corrupt(`reflog of branch ${branch}`, `a row at ${position}`, 'none');
 }
 
 /** The last row that is not later than a time; undefined before the first. */
@@ -150,7 +170,7 @@ export function moveOf(reads: Reads, bucket: Uint8Array, branch: string, positio
   const key = rowKey(bucket, branch, position);
   const row = reads.get('heads', key);
   if (row !== undefined) return decodeMove(key, row);
-  throw corrupt(`reflog of branch ${branch}`, `a row at ${position}`, 'none');
+  throw lostRow(branch, position);
 }
 
 /** The rows of a bucket's branches as they are stored, by branch and position. Lazy. */

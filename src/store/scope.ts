@@ -196,7 +196,7 @@ export class Scope {
     const address = known && this.commitIn(known);
     if (address !== undefined) return { address, isExact: true };
     if (known !== undefined) fail('bucket at', date.toISOString());
-    const [first] = moves(reads, owner, name, { limit: 1 });
+    const [first] = moves(reads, owner, name);
     const start = (first && this.commitIn(first.commit)) ?? head;
     const found = atDate(this.core.history, start, date.getTime())?.address;
     return { address: found ?? fail('commit not later than', date.toISOString()), isExact: false };
@@ -210,7 +210,7 @@ export class Scope {
       passed.add(at);
       const move = moveAt(reads, owner, at, timeMs);
       if (move !== undefined) return move.commit;
-      const [first] = moves(reads, owner, at, { limit: 1 });
+      const [first] = moves(reads, owner, at);
       at = first?.from;
     }
     return undefined;

@@ -93,8 +93,8 @@ export class ChunkStore implements ChunkHome, StageHome {
       this.#report({ kind: 'volume', volume, address: undefined, error });
     };
     this.#pool = pool;
-    this.numbers = new Lease(engine, 'chunks', CHUNK_NUMBERS);
-    this.groupNumbers = new Lease(engine, 'groups', CHUNK_NUMBERS);
+    this.numbers = new Lease(engine, 'chunks', CHUNK_NUMBERS, 'chunks');
+    this.groupNumbers = new Lease(engine, 'groups', CHUNK_NUMBERS, 'groups');
     this.#cache = new ChunkCache(cacheBytes, ROOM);
   }
 

@@ -80,7 +80,7 @@ export class VolumeSet {
   constructor(engine: Engine, owner: VolumeOwner) {
     this.#engine = engine;
     this.#owner = owner;
-    this.#numbers = new Lease(engine, 'segments', SEGMENT_NUMBERS);
+    this.#numbers = new Lease(engine, 'segments', SEGMENT_NUMBERS, 'chunks');
     this.refresh();
   }
 

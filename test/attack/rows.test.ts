@@ -18,8 +18,9 @@ interface KeptRow {
   readonly value: Uint8Array;
 }
 
-async function branched(): Promise<Regalia> {
-  const store = await Regalia.memory();
+/** A store with branches, a tag and a bucket within, on one that is given or in memory. */
+async function branched(given?: Regalia): Promise<Regalia> {
+  const store = given ?? (await Regalia.memory());
   await store.transact((tx) => {
     tx.put('/a', 's', bytes('a'));
     tx.createBucket('/in');
@@ -111,17 +112,48 @@ async function lies(
   return [...found];
 }
 
-const { reflog: _, ...others } = QUESTIONS;
-for (const table of ['heads', 'log', 'commits'] as const) {
+for (const table of ['heads', 'log', 'commits', 'meta'] as const) {
   t.test(`a bit of table ${table} is flipped, and nothing is told that is not so`, async (t) => {
-    t.same(await lies(await branched(), table, Object.keys(others)), []);
+    t.same(await lies(await branched(), table, Object.keys(QUESTIONS)), []);
   });
 }
 
-t.test(
-  'a row of a reflog that is lost is not passed over',
-  { todo: 'positions are not compared with those that the branch names' },
-  async (t) => {
-    t.same(await lies(await branched(), 'heads', ['reflog']), []);
-  },
-);
+/** What a handle says that is opened after the row was flipped: nothing of it is in memory. */
+async function coldLies(place: string, store: Regalia, table: NamedTable): Promise<string[]> {
+  const { engine } = coreOf(store);
+  const asked = async (name: string): Promise<string> => {
+    try {
+      await using cold = await Regalia.open(place, { readOnly: true });
+      return await answered(cold, name);
+    } catch (error) {
+      return isRegaliaError(error) ? error.code : `uncoded: ${error}`;
+    }
+  };
+  const names = Object.keys(QUESTIONS);
+  const truths = new Map<string, string>();
+  for (const name of names) truths.set(name, await asked(name));
+  const found = new Set<string>();
+  const stride = Math.max(1, Math.ceil(900 / runs(5)));
+  let at = 0;
+  for (const row of rowsOf(engine, table)) {
+    const bits = 8 * (row.key.length + row.value.length);
+    for (let bit = (at += 37) % stride; bit < bits; bit += stride) {
+      const damaged = flippedRow(row, bit);
+      await swap(engine, row, damaged);
+      const name = names[at++ % names.length] as string;
+      const answer = await asked(name);
+      if (!isSound(answer, truths.get(name))) found.add(`${name}: ${answer}`);
+      await swap(engine, damaged, row);
+    }
+  }
+  return [...found];
+}
+
+for (const table of ['heads', 'log', 'commits', 'meta'] as const) {
+  t.test(`a bit of table ${table} is flipped before a store is opened`, async (t) => {
+    const place = `${t.testdir()}/store`;
+    const store = await branched(await Regalia.open(place, { workers: 0 }));
+    t.same(await coldLies(place, store, table), []);
+    await store.close();
+  });
+}

@@ -66,7 +66,7 @@ await engine.write((batch) => {
     createdMs: 1_700_000_000_000,
   });
 }, 'none');
-await new Lease(engine, 'sequences', 2 ** 48).reserve(1);
+await new Lease(engine, 'sequences', 2 ** 48, 'extents').reserve(1);
 
 /** An extent of a block stored whole, and of one stored as a patch on it. */
 const extent = new ExtentBuilder(7);
