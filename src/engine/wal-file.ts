@@ -27,6 +27,7 @@ import { flushNow } from '../ground/fsync.js';
 import { putU32, readU32, readU48 } from '../ground/integers.js';
 import { ROW_KEY_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
+import { openRegular } from '../ground/regular-file.js';
 import { ByteWriter } from '../ground/writer.js';
 import { TABLES, type Table } from './engine.js';
 import { integerTables, keepKey } from './kept-keys.js';
@@ -119,7 +120,10 @@ export class WalFile {
   constructor(folder: string, id: Uint8Array, readOnly: boolean) {
     this.path = walPath(folder, id);
     this.#id = id;
-    this.#descriptor = fs.openSync(this.path, readOnly ? 'r' : 'r+');
+    this.#descriptor = openRegular(
+      this.path,
+      readOnly ? fs.constants.O_RDONLY : fs.constants.O_RDWR,
+    );
     try {
       this.#size = fs.fstatSync(this.#descriptor).size;
       this.#checkHead();

@@ -10,6 +10,10 @@ import fs from 'node:fs';
 import { open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK = 0 } = fs.constants;
+/** As 'w', but for a pipe in the file's place, which would block. */
+const MADE = O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK;
+
 /** Brings a file's bytes, or a folder's list of names, to disk. */
 export async function flush(path: string): Promise<void> {
   const handle = await open(path, 'r');
@@ -36,7 +40,7 @@ export function flushNow(path: string): void {
  */
 export async function replaceFile(path: string, contents: Uint8Array | string): Promise<void> {
   const made = `${path}.new`;
-  const handle = await open(made, 'w', 0o600);
+  const handle = await open(made, MADE, 0o600);
   try {
     await handle.writeFile(contents);
     await handle.sync();
@@ -50,8 +54,13 @@ export async function replaceFile(path: string, contents: Uint8Array | string): 
 /** The same, at once: for where nothing else may happen meanwhile. */
 export function replaceFileNow(path: string, contents: Uint8Array | string): void {
   const made = `${path}.new`;
-  fs.writeFileSync(made, contents, { mode: 0o600 });
-  flushNow(made);
+  const descriptor = fs.openSync(made, MADE, 0o600);
+  try {
+    fs.writeFileSync(descriptor, contents);
+    fs.fsyncSync(descriptor);
+  } finally {
+    fs.closeSync(descriptor);
+  }
   fs.renameSync(made, path);
   flushNow(dirname(path));
 }

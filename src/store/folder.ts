@@ -21,6 +21,7 @@ import type { Engine } from '../engine/engine.js';
 import { openLmdb } from '../engine/lmdb.js';
 import { alreadyExists, cloned, corrupt, errnoOf, ioError, malformed } from '../ground/errors.js';
 import { flush, replaceFile } from '../ground/fsync.js';
+import { readRegular } from '../ground/regular-file.js';
 
 const CURRENT = 'CURRENT';
 const WITNESS = 'WITNESS';
@@ -48,16 +49,19 @@ export async function isStore(folder: string): Promise<boolean> {
 /** The folder of the generation in use. */
 export async function currentGeneration(folder: string): Promise<string> {
   const file = path.join(folder, CURRENT);
-  const text = await readText(file);
+  const text = readText(file);
   const name = text.slice(0, CURRENT_MAX).trimEnd();
   if (/^gen-\d{6}$/.test(name) && text === `${name}\n`) return path.join(folder, name);
   throw corrupt(file, 'the name of a generation', JSON.stringify(text.slice(0, CURRENT_MAX)));
 }
 
-function readText(file: string): Promise<string> {
-  return fs.readFile(file, 'utf8').catch((error: unknown) => {
+/** REGALIA_FORMAT where a pipe, a device or a folder is in the place of the file. */
+function readText(file: string): string {
+  try {
+    return readRegular(file).toString('utf8');
+  } catch (error) {
     throw ioError(error, file, 'read');
-  });
+  }
 }
 
 /**
@@ -162,7 +166,7 @@ export async function writeWitness(folder: string, generation: string): Promise<
 /** REGALIA_CLONED where the folder was copied since it was last written to. */
 export async function checkWitness(folder: string, generation: string): Promise<void> {
   const file = path.join(folder, WITNESS);
-  const expected = await readText(file);
+  const expected = readText(file);
   const actual = await witnessOf(generation);
   if (expected === actual) return;
   const reason = `its data file was ${expected.trim()}, and is ${actual.trim()}`;

@@ -16,6 +16,7 @@ import { crc32 } from '../ground/checksum.js';
 import { alreadyExists, corrupt, errnoOf, ioError, malformed } from '../ground/errors.js';
 import { flush, replaceFileNow } from '../ground/fsync.js';
 import { ByteReader } from '../ground/reader.js';
+import { readRegular } from '../ground/regular-file.js';
 import { utf8Bytes } from '../ground/text.js';
 import { ByteWriter } from '../ground/writer.js';
 
@@ -86,7 +87,7 @@ export function writeVolume(folder: string, volume: VolumeIdentity): void {
 export function readVolume(folder: string): VolumeIdentity | undefined {
   const file = path.join(folder, VOLUME_FILE);
   try {
-    const bytes = fs.readFileSync(file);
+    const bytes = readRegular(file);
     if (bytes.length !== LENGTH) {
       throw malformed('file VOLUME', 0, `${LENGTH} bytes`, `${bytes.length}`);
     }
