@@ -239,9 +239,13 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
     }
   }
 
-  /** Whether a commit made a key what it is: it differs from every parent. */
-  #changed(address: Address, { parents }: Commit, names: Names): boolean {
+  /** Whether a commit made a key what it is: it differs from every parent that is here. */
+  #changed(address: Address, commit: Commit, names: Names): boolean {
     const { core } = this.#scope;
+    const { history } = core;
+    const isCut = history.entry(address)?.cut === true;
+    const isHere = (parent: Address): boolean => history.entry(parent) !== undefined;
+    const parents = isCut ? commit.parents.filter(isHere) : commit.parents;
     const after = core.treeOf(address);
     if (parents.length === 0) return after.find(names) !== undefined;
     return parents.every((parent) => !sameSubtree(core.treeOf(parent), after, names));

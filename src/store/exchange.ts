@@ -37,7 +37,7 @@ import { decodeHave, encodeHave, have, haveCommits } from '../sync/have.js';
 import { importPack, type PublishedPart, type PutCommits } from '../sync/import.js';
 import type { Want } from '../sync/pack-format.js';
 import { hasStore, makeFolder } from './folder.js';
-import type { ExportOptions, ImportOptions, PackSource } from './options.js';
+import type { ExportOptions, ImportOptions, PackLacks, PackSource } from './options.js';
 import { movesOf } from './reflog.js';
 import type { Scope } from './scope.js';
 import { firstVolume, openChunks } from './volumes.js';
@@ -53,8 +53,13 @@ export interface ImportOutcome {
   /** Commits and blocks that were new here. */
   readonly commits: number;
   readonly blocks: number;
+  /** Of the commits, those without what came before them: history is cut off there. */
+  readonly cut: number;
   /** The pack's length. */
   readonly bytes: number;
+  /** Whether contents outside metadata, and commits of nested buckets, came along. */
+  readonly contents: boolean;
+  readonly nested: boolean;
 }
 
 /** A tracking branch that a pack did not move. */
@@ -168,12 +173,13 @@ export async function receivePack(
       },
     },
   );
-  const { heads, commits, blocks: count, bytes } = result;
+  const { heads, commits, cut, blocks: count, bytes, contents, nested } = result;
   const stay = new Set(left.map(({ name }) => name));
   const branches = heads
     .filter(({ branch }) => !stay.has(branch))
     .map(({ branch, commit }) => ({ name: branch, commit: addressText(commit) }));
-  return { bucket: hex(bucket), branches, left, commits, blocks: count, bytes };
+  const counts = { commits, cut, blocks: count, bytes, contents, nested };
+  return { bucket: hex(bucket), branches, left, ...counts };
 }
 
 /** History as a write sees it. */
@@ -270,7 +276,9 @@ export async function cloneInto(folder: string, scope: Scope): Promise<void> {
   const others = wantsOf(scope, undefined).filter(({ branch }) => branch !== own.branch);
   const pack = packOf(scope, [own, ...others], {});
   const past = [...movesOf(scope, { reverse: true })];
-  await receiveInto(folder, core.settings, pack, { id, replica, bucket, head, past });
+  // Where history is cut off here, it is in the clone.
+  const lacks = { shallow: true };
+  await receiveInto(folder, core.settings, pack, lacks, { id, replica, bucket, head, past });
   // What the clone has is known here from the first: so the next delta is one.
   const heads = [{ branch: trackingName(replica, MAIN), commit: head }];
   const { durability } = core.settings;
@@ -293,6 +301,7 @@ export async function receiveInto(
   folder: string,
   settings: Settings,
   pack: PackSource,
+  lacks: PackLacks,
   given?: Given,
 ): Promise<void> {
   await makeFolder(folder, async (engine, within) => {
@@ -310,6 +319,7 @@ export async function receiveInto(
       const { blocks, history } = core;
       await core.sequences.reserve(1);
       await importPack({ blocks, history }, sourceBytes(pack, undefined, 'import'), {
+        ...lacks,
         bucket: given?.bucket,
         check: (wants) => {
           checkTracking(wants);

@@ -335,8 +335,21 @@ export const PACK = new Kind<PackSource>(
   isSource,
 );
 
+/** What a pack may lack. What is missing can come later, in another pack. */
+export interface PackLacks {
+  /** Default true: a pack without contents outside metadata is refused. False accepts it. */
+  readonly contents?: boolean | undefined;
+  /** Default true: a pack without the commits of nested buckets is refused. False accepts it. */
+  readonly nested?: boolean | undefined;
+  /** Whether commits may come without what came before them; default false. */
+  readonly shallow?: boolean | undefined;
+}
+
+/** How a store is made from a pack. */
+export interface ReceiveOptions extends RegaliaOptions, PackLacks {}
+
 /** How a pack is read. */
-export interface ImportOptions {
+export interface ImportOptions extends PackLacks {
   readonly signal?: AbortSignal | undefined;
   /** Called with the bytes read so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
@@ -456,12 +469,13 @@ const POLICIES = { policy: mergePolicy, answers };
 const signatures = oneOf('checked', 'required');
 const weight = whole(0, VOLUME_WEIGHT_MAX);
 const work = { signal, onProgress: listener<never>() };
+const LACKS = { contents: flag, nested: flag, shallow: flag };
 
 /** The options of each call, by its name. */
 export const CALLS = {
   memory: new Options<OpenOptions>('memory', OPEN),
   open: new Options<RegaliaOptions>('open', OPEN_FOLDER),
-  receive: new Options<RegaliaOptions>('receive', OPEN_FOLDER),
+  receive: new Options<ReceiveOptions>('receive', { ...OPEN_FOLDER, ...LACKS }),
   children: new Options<ChildRange>('children', RANGE),
   find: new Options<FindOptions>('find', FIND_KINDS),
   log: new Options<LogOptions>('log', { from: AT, until: AT, key, reverse: flag, limit, signal }),
@@ -486,7 +500,7 @@ export const CALLS = {
     from: offset,
     signal,
   }),
-  import: new Options<ImportOptions>('import', { ...work, signatures, reset: flag }),
+  import: new Options<ImportOptions>('import', { ...work, ...LACKS, signatures, reset: flag }),
   openPackIndex: new Options<PackIndexOptions>('openPackIndex', { bytesMax: number(0), signal }),
   verify: new Options<VerifyOptions>('verify', { ...work, contents: flag, chunks: flag }),
   gc: new Options<CollectOptions>('gc', { ...work, graceMs: number(0), deadShare: number(0, 1) }),

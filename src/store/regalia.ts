@@ -54,6 +54,7 @@ import {
   type OpenOptions,
   PACK,
   type PackSource,
+  type ReceiveOptions,
   type RegaliaOptions,
   type RemoveVolumeOptions,
   type VolumeChange,
@@ -168,13 +169,14 @@ export class Regalia<Streams extends StreamTypes<Streams> = AnyStreams> extends 
   static async receive<Streams extends StreamTypes<Streams> = AnyStreams>(
     folder: string,
     pack: PackSource,
-    options?: RegaliaOptions,
+    options?: ReceiveOptions,
   ): Promise<Regalia<Streams>> {
     const place = path.resolve(folderKind.check('folder', folder));
     const given = CALLS.receive.check(options);
     PACK.check('pack', pack);
-    await receiveInto(place, settingsOf(given), pack);
-    return Regalia.#open(place, given);
+    const { contents, nested, shallow, ...rest } = given;
+    await receiveInto(place, settingsOf(rest), pack, { contents, nested, shallow });
+    return Regalia.#open(place, rest);
   }
 
   /** A store in memory, gone when it is closed. */

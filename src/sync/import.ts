@@ -68,7 +68,17 @@ export interface ImportResult {
   readonly nested: boolean;
 }
 
-export interface ImportOptions {
+/** What may be missing from a pack: by default nothing. */
+export interface Lacking {
+  /** False where the pack may come without contents outside metadata. */
+  readonly contents?: boolean | undefined;
+  /** False where the pack may come without the commits of nested buckets. */
+  readonly nested?: boolean | undefined;
+  /** Whether the pack may have commits without what came before them. */
+  readonly shallow?: boolean | undefined;
+}
+
+export interface ImportOptions extends Lacking {
   /** The bucket that the pack must be of, 16 bytes; default any. */
   readonly bucket?: Uint8Array | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -184,7 +194,7 @@ interface OpenedPack {
 function openPack(
   head: Uint8Array,
   history: History,
-  { bucket, check }: ImportOptions,
+  { bucket, check, contents = true, nested = true }: ImportOptions,
 ): OpenedPack {
   let header: PackHeader;
   try {
@@ -194,6 +204,12 @@ function openPack(
   }
   if (bucket !== undefined && !equalBytes(bucket, header.bucket)) {
     throw badPack('header', 0, `bucket ${hex(bucket)}`, `bucket ${hex(header.bucket)}`);
+  }
+  if (contents && !header.contents) {
+    throw badPack('header', 0, 'contents, or the option contents: false', 'none');
+  }
+  if (nested && !header.nested) {
+    throw badPack('header', 0, 'commits of nested buckets, or the option nested: false', 'none');
   }
   for (const have of header.haves) {
     if (history.entry(have) !== undefined) continue;
@@ -333,8 +349,11 @@ class FrameReceiver {
     this.#progress.plainBytes += plainBytes;
   }
 
-  async #receiveCommit({ body }: Frame): Promise<void> {
+  async #receiveCommit({ body, at }: Frame): Promise<void> {
     for (const _ of this.#commits.receive(body)) if (this.#pace.due()) await this.#rest();
+    if (this.#commits.cut > 0 && this.#options.shallow !== true) {
+      throw badPack('commit', at, 'what came before it, or the option shallow: true', 'none');
+    }
     this.#progress.commits++;
   }
 

@@ -117,7 +117,7 @@ export async function collect(source: AsyncIterable<Uint8Array>): Promise<Uint8A
   return concatBytes(parts);
 }
 
-/** Imports a pack and moves the branches that it names. */
+/** Imports a pack, whatever it lacks, and moves the branches that it names. */
 export function importInto(
   to: Bare,
   packed: Uint8Array | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
@@ -131,6 +131,9 @@ export function importInto(
         puts(batch, () => heads.map(({ commit }) => [{ commit, cause: 'fetch', timeMs: 0 }]));
       return new EngineDoor(to.blocks.engine).set(places, publish, 'none');
     },
+    contents: false,
+    nested: false,
+    shallow: true,
     ...options,
   });
 }

@@ -71,6 +71,8 @@ ${MERGE_DETAILS}`,
   options: {
     ...BUCKET,
     merge: { help: 'merge what came into the branch' },
+    metadata: { help: 'accept a pack without the contents of large streams' },
+    shallow: { help: 'accept commits without what came before them' },
     reset: { help: 'move tracking branches also where that is not forward' },
     ...MERGE_OPTIONS,
   },
@@ -82,8 +84,9 @@ ${MERGE_DETAILS}`,
     }
     const how = await mergeOptions(context);
     const pack = input as AsyncIterable<Uint8Array>;
+    const lacks = { contents: options.metadata !== true, shallow: options.shallow === true };
     if (!(await isStore(folder))) {
-      const store = await Regalia.receive(folder, pack);
+      const store = await Regalia.receive(folder, pack, lacks);
       await store.close();
       await out.row({ path: folder }, `a new replica at ${shown(folder)}`);
       return 0;
@@ -91,9 +94,15 @@ ${MERGE_DETAILS}`,
     return writing(async (bucket) => {
       const onProgress = (done: number) => progress('unpack', done, undefined, 'bytes');
       const reset = options.reset === true;
-      const { branches, ...counts } = await bucket.import(pack, { signal, onProgress, reset });
-      const { left, commits, blocks, bytes } = counts;
+      const { branches, ...counts } = await bucket.import(pack, {
+        ...lacks,
+        signal,
+        onProgress,
+        reset,
+      });
+      const { left, commits, blocks, bytes, cut } = counts;
       await out.row(counts, `${byteCount(bytes)}: ${commits} new commits, ${blocks} new blocks`);
+      if (!out.json && cut > 0) await out.text(`${cut} commits without what came before them\n`);
       await printRefs(out, branches);
       for (const { name, commit } of out.json ? [] : left) {
         await out.text(`${brief(commit)}  ${shown(name)} stays: what came is not ahead of it\n`);
