@@ -8,7 +8,7 @@
  * Invariants: a segment is retired before it is looked up who names it, and no row begins to name a
  * retired one; a file goes only once no row names it. Segments that this process writes to, and
  * those that others may, are left alone. A reader that comes too late for a file reads the row
- * again. What is not sound stays where it is, with its segment.
+ * again. What is not sound, or cannot be read now, stays where it is, with its segment.
  */
 import { stat, unlink } from 'node:fs/promises';
 import path from 'node:path';
@@ -17,7 +17,7 @@ import { flush } from '../ground/fsync.js';
 import { Pace } from '../ground/pause.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, groupSlices } from '../reach/table-walk.js';
-import { soundCopies } from '../volumes/chunk-reads.js';
+import { readCopies } from '../volumes/chunk-reads.js';
 import type { Place } from '../volumes/chunk-row.js';
 import { Rehousing } from '../volumes/chunk-writer.js';
 import { shardRecordLength } from '../volumes/group-format.js';
@@ -33,7 +33,7 @@ export interface Compacted {
   freedBytes: number;
   /** Stored bytes that were written anew for it. */
   movedBytes: number;
-  /** Segments that had to stay, because something in them is not sound. */
+  /** Segments that had to stay, because something in them is not sound, or not readable now. */
   stuck: number;
 }
 
@@ -170,7 +170,7 @@ async function moveChunks({ parts, numbers, stuck, compacted, signal }: Round): 
     for (const { number, row } of slice) {
       const leaving = row.copies.filter(({ segment }) => numbers.has(segment));
       if (leaving.length === 0) continue;
-      const { sound: drop, stored } = soundCopies(chunks.volumes, row, leaving);
+      const { sound: drop, stored } = readCopies(chunks.volumes, row, leaving);
       for (const copy of leaving) if (!drop.includes(copy)) stuck.add(copy.segment);
       const to = drop.map(({ volume }) => volume);
       if (stored !== undefined) await rehousing.add({ number, row, stored, to, drop });

@@ -142,14 +142,40 @@ export function isRegaliaError<C extends ErrorCode>(
 
 /**
  * What `read` returns; undefined where it throws an error with a code. Bugs of ours are thrown on.
+ * Who acts on what is not there gives `onUnreadable`, which is called first with an error that says
+ * nothing of what is there (`isUnreadableNow`), and may throw it.
  */
-export function attempt<T>(read: () => T): T | undefined {
+export function attempt<T>(
+  read: () => T,
+  onUnreadable?: (error: RegaliaError) => void,
+): T | undefined {
   try {
     return read();
   } catch (error) {
     if (!isRegaliaError(error)) throw error;
+    if (isUnreadableNow(error)) onUnreadable?.(error);
     return undefined;
   }
+}
+
+/** For `attempt`: what cannot be read now is no answer. */
+export function thrown(error: RegaliaError): never {
+  throw error;
+}
+
+/** What the system says where a file is not there, or is no file of ours. */
+const NOT_THERE = ['ENOENT', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'ENXIO'];
+
+/**
+ * Whether an error says only that something cannot be read now: for want of descriptors, memory,
+ * permission, or an answer of the medium. What it says nothing of is neither lost nor damaged, so
+ * nobody acts as if it were. Whatever name is unknown counts as one of these.
+ */
+export function isUnreadableNow(error: RegaliaError): boolean {
+  if (!isRegaliaError(error, 'REGALIA_IO') && !isRegaliaError(error, 'REGALIA_PERMISSION')) {
+    return false;
+  }
+  return !NOT_THERE.includes(error.data.errno ?? '');
 }
 
 /** For states that only a bug of ours can reach. */
@@ -428,6 +454,20 @@ export function permission(path: string, why: string) {
   return new RegaliaError('REGALIA_PERMISSION', `${path} is refused: ${why}`, { path });
 }
 
+/** What to do about errors of the system that pass: the same call may succeed later. */
+const PASSING: Readonly<Record<string, string>> = {
+  EMFILE: 'this process has no descriptor left: close files, or raise its limit (ulimit -n)',
+  ENFILE: 'the system has no descriptor left: close files of other processes',
+  ENOMEM: 'there is no memory left: free some, or raise the limit of this process (ulimit -v)',
+  EAGAIN: 'the system is short of something: try again',
+  EBUSY: 'something else uses it: try again',
+  EINTR: 'it was interrupted: try again',
+  ENOLCK: 'the system has no lock left: close other programs, or see whether it is a network mount',
+  ESTALE: 'the file system is another now: mount it again',
+  ENOTCONN: 'the file system is away: connect it again',
+  ETIMEDOUT: 'the file system does not answer: connect it again',
+};
+
 /** What the operating system threw when `operation` was done to `path`, under our codes. */
 export function ioError(
   error: unknown,
@@ -458,8 +498,10 @@ export function ioError(
     case 'EFBIG':
       return full(path, facts);
     default: {
-      const why = error instanceof Error ? error.message : String(error);
-      return ioFailed(path, operation, why, facts);
+      const text = error instanceof Error ? error.message : String(error);
+      const advice = PASSING[errno.errno ?? ''];
+      if (advice === undefined) return ioFailed(path, operation, text, facts);
+      return ioFailed(path, operation, `${advice} (${text})`, { retryable: true, ...facts });
     }
   }
 }

@@ -75,7 +75,8 @@ async function codeGroup(
   const members: { number: number; chunk: ChunkRow; stored: Uint8Array }[] = [];
   for (const [number, chunk] of group) {
     const sound = soundChunk(chunks, chunk);
-    if (sound !== undefined) members.push({ number, chunk, stored: sound.stored });
+    if (sound === undefined || sound === 'unreadable') continue;
+    members.push({ number, chunk, stored: sound.stored });
   }
   if (members.length === 0) return;
   const { shape, records } = encodeGroup(members, data, parity);

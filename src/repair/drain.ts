@@ -11,7 +11,7 @@ import { attempt } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import type { StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, groupSlices } from '../reach/table-walk.js';
-import { soundChunk, soundCopies } from '../volumes/chunk-reads.js';
+import { readCopies, soundChunk } from '../volumes/chunk-reads.js';
 import { decodeChunkRow, type NumberedChunk } from '../volumes/chunk-row.js';
 import { Rehousing } from '../volumes/chunk-writer.js';
 import { decodeGroupRow, restoreGroup } from '../volumes/group-format.js';
@@ -95,15 +95,17 @@ async function drainChunk(
   rehousing: Rehousing,
 ): Promise<boolean> {
   const sound = soundChunk(chunks, row);
-  if (sound === undefined) return false;
+  if (sound === undefined || sound === 'unreadable') return false;
   const { volumes } = chunks;
   const leaving = row.copies.filter((copy) => copy.volume === volume);
   const others = row.copies.filter((copy) => copy.volume !== volume);
-  const { sound: staying } = soundCopies(volumes, row, others);
+  const found = readCopies(volumes, row, others);
+  // One that cannot be read now stays, but is none to rely on.
+  const staying = [...found.sound, ...found.unreadable];
   const keeping = new Set(staying.map((copy) => copy.volume));
   const able = volumes.candidates(SCATTERED, row.address).filter((one) => !keeping.has(one));
   // Where all other volumes have a sound copy there is one less from now on.
-  if (able.length === 0 && staying.length === 0) return false;
+  if (able.length === 0 && found.sound.length === 0) return false;
   const to = able.slice(0, leaving.length);
   const replaced = others.filter((copy) => !staying.includes(copy) && to.includes(copy.volume));
   const drop = [...leaving, ...replaced];

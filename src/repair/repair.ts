@@ -8,7 +8,7 @@
  *     coding    contents that are to be coded, and have rested, are: see coding.ts
  *
  * It goes on while the store is used. A chunk without any sound source is reported, and stays as it
- * is: a volume may return.
+ * is: a volume may return. A copy or a shard that cannot be read now counts as one that stands.
  */
 import { addressText } from '../blocks/address.js';
 import { Pace } from '../ground/pause.js';
@@ -18,7 +18,7 @@ import { AddressSet } from '../reach/address-set.js';
 import { chunksOf, contentsOf, type FoundContent, rootOf } from '../reach/contents.js';
 import { rowOfChunk, rowsOfChunk, type StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, groupSlices } from '../reach/table-walk.js';
-import { soundChunk, soundCopies } from '../volumes/chunk-reads.js';
+import { readCopies, soundChunk } from '../volumes/chunk-reads.js';
 import type { NumberedChunk, Place } from '../volumes/chunk-row.js';
 import { Rehousing } from '../volumes/chunk-writer.js';
 import { restoreShards } from '../volumes/group-repair.js';
@@ -45,6 +45,8 @@ export interface RepairResult {
   shardsRestored: number;
   /** Chunks and groups that have fewer copies or shards than they should, for want of volumes. */
   thin: number;
+  /** Copies and shards that cannot be read now: of them nothing is known, and they stay. */
+  unreadable: number;
   /** Chunks that have no sound source left here; the first hundred addresses. */
   lost: number;
   readonly lostAddresses: string[];
@@ -73,6 +75,7 @@ class Repair {
     copiesRestored: 0,
     shardsRestored: 0,
     thin: 0,
+    unreadable: 0,
     lost: 0,
     lostAddresses: [],
     coded: { groups: 0, chunks: 0, bytes: 0, shardBytes: 0 },
@@ -102,6 +105,7 @@ class Repair {
         const restored = await restoreShards(chunks, found);
         this.#result.groups++;
         this.#result.shardsRestored += restored.written;
+        this.#result.unreadable += restored.unreadable;
         if (restored.missing > 0) this.#result.thin++;
         if (restored.lost) this.#lostGroups.add(found.number);
         if (this.#pace.due()) await this.#pace.rest();
@@ -176,8 +180,11 @@ class Repair {
       return;
     }
     const { volumes } = this.#parts.chunks;
-    const { sound: good, stored } = soundCopies(volumes, row, row.copies);
+    const { sound, unreadable, stored } = readCopies(volumes, row, row.copies);
+    this.#result.unreadable += unreadable.length;
+    if (stored === undefined && unreadable.length > 0) return;
     if (stored === undefined) return this.#lost(found);
+    const good = [...sound, ...unreadable];
     const lacking = Math.max(wanted, row.copies.length) - good.length;
     if (lacking <= 0) return;
     const keeping = new Set(good.map(({ volume }) => volume));
@@ -198,7 +205,13 @@ class Repair {
   async #lost({ number, row }: NumberedChunk): Promise<void> {
     const { engine, chunks } = this.#parts;
     for (const other of rowsOfChunk(this.#parts, row.address)) {
-      if (other.number === number || soundChunk(chunks, other.row) === undefined) continue;
+      if (other.number === number) continue;
+      const found = soundChunk(chunks, other.row);
+      if (found === undefined) continue;
+      if (found === 'unreadable') {
+        this.#result.unreadable++;
+        return;
+      }
       const after = { ...other.row, condemned: false };
       const made = await changeRows(engine, [{ number, before: row, after }]);
       this.#result.copiesRestored += made.length;

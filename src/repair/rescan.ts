@@ -13,7 +13,7 @@
  */
 import type { Engine } from '../engine/engine.js';
 import { concatBytes, equalBytes, hex } from '../ground/bytes.js';
-import { attempt, isRegaliaError } from '../ground/errors.js';
+import { attempt, isRegaliaError, thrown } from '../ground/errors.js';
 import { Pace } from '../ground/pause.js';
 import { rowOfChunk, type StoreParts } from '../reach/store-parts.js';
 import { chunkSlices, groupSlices } from '../reach/table-walk.js';
@@ -157,7 +157,7 @@ class Rescan {
     if (known !== undefined && !this.#isBare(known.row)) {
       if (known.row.coded !== undefined || !sameForm(known.row, fresh)) return;
     }
-    if (attempt(() => chunkOfCopy(chunks.volumes, fresh, place)) === undefined) {
+    if (attempt(() => chunkOfCopy(chunks.volumes, fresh, place), thrown) === undefined) {
       this.#result.damaged++;
     } else if (known === undefined) {
       const number = await chunks.numbers.next();
@@ -180,7 +180,8 @@ class Rescan {
 
   #shard(place: Place, head: RecordHead): void {
     const files = this.#parts.chunks.volumes.segments(place.volume);
-    const found = attempt(() => decodeShard(files.readRecordSync({ ...place, ...head }).stored));
+    const read = (): Uint8Array => files.readRecordSync({ ...place, ...head }).stored;
+    const found = attempt(() => decodeShard(read()), thrown);
     if (found === undefined) {
       this.#result.damaged++;
       return;
@@ -224,7 +225,7 @@ class Rescan {
     // None where its shards do not give it back.
     const members = attempt(() => {
       return decodeDirectory(row, restoreGroup(row, chunks.groups.records(row)));
-    });
+    }, thrown);
     const lacking: { chunk: GroupMember; known: NumberedChunk | undefined; number: number }[] = [];
     for (const chunk of members ?? []) {
       const found = rowOfChunk(this.#parts, chunk.address);

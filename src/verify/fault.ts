@@ -30,6 +30,7 @@ import { keyText, type Names } from '../tree/key.js';
 export type FaultKind =
   | 'corrupt'
   | 'missing'
+  | 'unreadable'
   | 'structure'
   | 'layout'
   | 'encoding'

@@ -230,7 +230,11 @@ export class BlockScrub {
     { id, address, what }: Wanted,
     referrer: Address,
   ): Generator<Step, { id: number; block: StoredBlock } | undefined> {
-    const block = id === undefined ? undefined : this.#attempt(id, address);
+    const unreadable: string[] = [];
+    const block = id === undefined ? undefined : this.#attempt(id, address, unreadable);
+    for (const copy of unreadable) {
+      yield* this.#report('unreadable', `a copy ${copy}`, address, block !== undefined);
+    }
     const indexed = id !== undefined && isIndexed(this.#engine, id, address);
     if (id !== undefined && block !== undefined) {
       for (const fault of block.faults) {
@@ -241,8 +245,10 @@ export class BlockScrub {
     }
     const candidates = this.#candidates(address);
     for (const other of candidates) {
-      const sound = other === id ? undefined : this.#attempt(other, address);
+      const sound = other === id ? undefined : this.#attempt(other, address, unreadable);
       if (sound === undefined) continue;
+      // Nobody knows yet what is at the id itself.
+      if (unreadable.length > 0) return { id: other, block: sound };
       if (indexed) {
         const text = `${what} ${id} is damaged, and ${other} is not`;
         yield* this.#report('corrupt', text, address, true);
@@ -252,7 +258,10 @@ export class BlockScrub {
       }
       return { id: other, block: sound };
     }
-    yield* this.#lost(what, id, address, indexed || candidates.length > 0);
+    const [first] = unreadable;
+    if (first !== undefined) {
+      yield* this.#report('unreadable', `${what} ${first}`, address, false);
+    } else yield* this.#lost(what, id, address, indexed || candidates.length > 0);
     return undefined;
   }
 
@@ -278,11 +287,16 @@ export class BlockScrub {
     else yield* this.#report('missing', `${name} is not here`, address, false);
   }
 
-  /** The block at that id, if it hashes to that address; of a chunk every copy is read. */
-  #attempt(id: number, address: Address): SoundBlock | undefined {
+  /**
+   * The block at that id, if it hashes to that address; of a chunk every copy is read. Copies that
+   * cannot be read now are added to `unreadable`.
+   */
+  #attempt(id: number, address: Address, unreadable: string[] = []): SoundBlock | undefined {
     try {
       if (isChunkId(id)) {
-        const { block: bytes, faults = [] } = this.#options.chunks?.scrub(id, address) ?? {};
+        const scrubbed = this.#options.chunks?.scrub(id, address);
+        unreadable.push(...(scrubbed?.unreadable ?? []));
+        const { block: bytes, faults = [] } = scrubbed ?? {};
         return bytes && { bytes, plainLength: bytes.length, faults };
       }
       const block = readStoredBlock(this.#engine, id);

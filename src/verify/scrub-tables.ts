@@ -177,9 +177,10 @@ function groupFault(key: number, row: Uint8Array): undefined {
 }
 
 function* shardFaults(chunks: ChunkStore | undefined, key: number): Generator<Step, void> {
-  for (const { what, isRepairable, cost } of chunks?.groups.scrub(key) ?? []) {
+  for (const { what, isUnreadable, isRepairable, cost } of chunks?.groups.scrub(key) ?? []) {
     yield cost;
-    if (what !== undefined) yield rowFault('corrupt', what, 'groups', key, isRepairable);
+    const kind = isUnreadable ? 'unreadable' : 'corrupt';
+    if (what !== undefined) yield rowFault(kind, what, 'groups', key, isRepairable);
   }
 }
 

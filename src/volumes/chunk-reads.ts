@@ -48,20 +48,32 @@ export function chunkOfCopy(volumes: VolumeSet, chunk: ChunkForm, place: Place):
   return decoded(chunk, stored);
 }
 
-/** Which of some copies are sound, and the stored bytes of one of them. */
-export function soundCopies(
+/** Copies of a chunk that were read. */
+interface ReadCopies {
+  readonly sound: Place[];
+  /** Those that cannot be read now: of these nothing is known. */
+  readonly unreadable: Place[];
+  /** The stored bytes of a sound one. */
+  readonly stored: Uint8Array | undefined;
+}
+
+export function readCopies(
   volumes: VolumeSet,
   chunk: ChunkForm,
   copies: readonly Place[],
-): { sound: Place[]; stored: Uint8Array | undefined } {
+): ReadCopies {
   const sound: Place[] = [];
+  const unreadable: Place[] = [];
   let stored: Uint8Array | undefined;
   for (const place of copies) {
-    const found = attempt(() => chunkOfCopy(volumes, chunk, place).stored);
+    const found = attempt(
+      () => chunkOfCopy(volumes, chunk, place).stored,
+      () => unreadable.push(place),
+    );
     if (found !== undefined) sound.push(place);
     stored ??= found;
   }
-  return { sound, stored };
+  return { sound, unreadable, stored };
 }
 
 /** The chunk of a group: of its own shards or, where these do not give it, of all sound ones. */
@@ -73,17 +85,21 @@ export function chunkOfGroup(groups: Groups, chunk: ChunkForm, coded: CodedPlace
   return decoded(chunk, groups.restored(group).subarray(start, start + storedLength));
 }
 
-/** The chunk of whatever gives it: undefined where nothing does. */
+/** The chunk of whatever gives it: undefined where nothing does, 'unreadable' where some may. */
 export function soundChunk(
   { volumes, groups }: { readonly volumes: VolumeSet; readonly groups: Groups },
   row: ChunkRow,
-): SoundChunk | undefined {
+): SoundChunk | 'unreadable' | undefined {
+  let isUnreadable = false;
+  const trying = (read: () => SoundChunk): SoundChunk | undefined =>
+    attempt(read, () => (isUnreadable = true));
   for (const place of row.copies) {
-    const sound = attempt(() => chunkOfCopy(volumes, row, place));
+    const sound = trying(() => chunkOfCopy(volumes, row, place));
     if (sound !== undefined) return sound;
   }
   const { coded } = row;
-  return coded && attempt(() => chunkOfGroup(groups, row, coded));
+  const sound = coded && trying(() => chunkOfGroup(groups, row, coded));
+  return sound ?? (isUnreadable ? 'unreadable' : undefined);
 }
 
 function decoded(chunk: ChunkForm, stored: Uint8Array): SoundChunk {

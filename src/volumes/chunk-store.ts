@@ -24,7 +24,13 @@ import { Lease } from '../blocks/lease.js';
 import type { Engine } from '../engine/engine.js';
 import { BLOCK_HEADER } from '../ground/block-header.js';
 import { copyBytes, EMPTY, equalBytes } from '../ground/bytes.js';
-import { attempt, isRegaliaError, missing, type RegaliaError } from '../ground/errors.js';
+import {
+  attempt,
+  isRegaliaError,
+  isUnreadableNow,
+  missing,
+  type RegaliaError,
+} from '../ground/errors.js';
 import { ROOM } from './chunk-bytes.js';
 import { ChunkCache } from './chunk-cache.js';
 import { chunkOfCopy, chunkOfGroup, gatherContents, readPlace, readRuns } from './chunk-reads.js';
@@ -53,6 +59,16 @@ export interface ContentFault {
   /** Of the chunk whose copy it is. */
   readonly address: string | undefined;
   readonly error: RegaliaError;
+}
+
+/** A chunk that was read past all caches. */
+export interface ChunkScrub {
+  /** Of a sound copy, if any. */
+  readonly block: Uint8Array | undefined;
+  /** What is wrong with which copy. */
+  readonly faults: readonly string[];
+  /** Which copies cannot be read now, and why. */
+  readonly unreadable: readonly string[];
 }
 
 interface Coming {
@@ -183,19 +199,20 @@ export class ChunkStore implements ChunkHome, StageHome {
     return gatherContents(this.volumes, this.#pool, wanted);
   }
 
-  /** Reads every copy past all caches: a sound block, if any, and what is wrong with which copy. */
-  scrub(id: number, address: Address): { block: Uint8Array | undefined; faults: string[] } {
+  /** Reads every copy past all caches. */
+  scrub(id: number, address: Address): ChunkScrub {
     const number = chunkNumber(id);
     const row = this.rowOf(number, address);
-    if (row === undefined) return { block: undefined, faults: [`chunk ${number} is not here`] };
-    let block: Uint8Array | undefined;
     const faults: string[] = [];
+    const unreadable: string[] = [];
+    let block: Uint8Array | undefined;
+    if (row === undefined) return { block, faults: [`chunk ${number} is not here`], unreadable };
     const tryOne = (where: string, read: () => { readonly block: Uint8Array }): void => {
       try {
         block = read().block;
       } catch (error) {
         if (!isRegaliaError(error)) throw error;
-        faults.push(`${where}: ${error.message}`);
+        (isUnreadableNow(error) ? unreadable : faults).push(`${where}: ${error.message}`);
       }
     };
     const { copies, coded } = row;
@@ -206,7 +223,7 @@ export class ChunkStore implements ChunkHome, StageHome {
     if (coded !== undefined) {
       tryOne(`in group ${coded.group}`, () => chunkOfGroup(this.groups, row, coded));
     }
-    return { block, faults };
+    return { block, faults, unreadable };
   }
 
   #firstHere({ copies }: ChunkRow): Place | undefined {
@@ -258,13 +275,15 @@ export class ChunkStore implements ChunkHome, StageHome {
     return block;
   }
 
-  /** No source gave the chunk: the error that says most. */
+  /** No source gave the chunk: the error that says most. One that cannot be read now may. */
   #unreadable(
     number: number,
     { address, copies }: ChunkRow,
     failures: readonly RegaliaError[],
     what: string,
   ): RegaliaError {
+    const now = failures.find(isUnreadableNow);
+    if (now !== undefined) return now;
     this.#lost.add(number);
     const corrupt = failures.find((error) => isRegaliaError(error, 'REGALIA_CORRUPT'));
     if (corrupt !== undefined) return corrupt;

@@ -21,6 +21,8 @@ interface Restored {
   readonly written: number;
   /** Shards that are still not sound. */
   readonly missing: number;
+  /** Shards that cannot be read now, and stay as they are. */
+  readonly unreadable: number;
   /** Whether too few are left to give the others back. */
   readonly lost: boolean;
 }
@@ -33,17 +35,24 @@ interface Restored {
 export async function restoreShards(chunks: ChunkStore, group: NumberedGroup): Promise<Restored> {
   const { number, row } = group;
   const { groups } = chunks;
-  const records = attempt(() => groups.records(row));
-  if (records === undefined) return { written: 0, missing: row.data + row.parity, lost: true };
-  const bad = [...records.keys()].filter((i) => records[i] === undefined);
-  const moving = [...bad, ...crowdedShards(chunks, row, bad)];
-  if (moving.length === 0) return { written: 0, missing: 0, lost: false };
+  const unread: number[] = [];
+  const records = attempt(() => groups.records(row, unread));
+  const unreadable = unread.length;
+  if (records === undefined) {
+    const lost = unreadable === 0;
+    return { written: 0, missing: lost ? row.data + row.parity : 0, unreadable, lost };
+  }
+  const bad = [...records.keys()].filter((i) => records[i] === undefined && !unread.includes(i));
+  const moving = [...bad, ...crowdedShards(chunks, row, [...bad, ...unread])];
+  if (moving.length === 0) return { written: 0, missing: 0, unreadable, lost: false };
   // Those that are there may contradict each other.
   const restored = attempt(() => restoreGroup(row, records));
-  if (restored === undefined) return { written: 0, missing: bad.length, lost: true };
+  if (restored === undefined) {
+    return { written: 0, missing: bad.length, unreadable, lost: unreadable === 0 };
+  }
   const written = await moveShards(chunks, group, moving, records);
   groups.forget(number);
-  return { written, missing: written === 0 ? bad.length : 0, lost: false };
+  return { written, missing: written === 0 ? bad.length : 0, unreadable, lost: false };
 }
 
 /** Sound shards that share a volume, as many as have a free one, the bad ones served first. */

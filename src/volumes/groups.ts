@@ -15,6 +15,7 @@ import {
   attempt,
   corrupt,
   isRegaliaError,
+  isUnreadableNow,
   malformed,
   missing,
   type RegaliaError,
@@ -47,6 +48,8 @@ interface Part {
 interface ShardScrub {
   /** What is wrong with it, if anything is. */
   readonly what: string | undefined;
+  /** Whether it only cannot be read now. */
+  readonly isUnreadable: boolean;
   /** Whether enough others are sound; sure with the last one that is at fault. */
   readonly isRepairable: boolean;
   readonly cost: number;
@@ -103,25 +106,32 @@ export class Groups {
   }
 
   #partSync(row: GroupRow, part: Part): Uint8Array {
-    const direct = this.#rangeSync(row, part.shard, part);
+    const failures: RegaliaError[] = [];
+    const direct = this.#rangeSync(row, part.shard, part, failures);
     if (direct !== undefined) return direct;
     const shards: (Uint8Array | undefined)[] = row.shards.map(() => undefined);
     let found = 0;
     for (let i = 0; i < shards.length && found < row.data; i++) {
       if (i === part.shard) continue;
-      shards[i] = this.#rangeSync(row, i, part);
+      shards[i] = this.#rangeSync(row, i, part, failures);
       if (shards[i] !== undefined) found++;
     }
-    if (found < row.data) throw tooFew(row, found);
+    if (found < row.data) throw tooFew(row, found, failures);
     reconstruct(shards, row.data, row.parity, [part.shard]);
     return shards[part.shard] as Uint8Array;
   }
 
-  #rangeSync(row: GroupRow, shard: number, part: Part): Uint8Array | undefined {
-    return this.#ofShard(row.shards[shard], (place) => {
+  #rangeSync(
+    row: GroupRow,
+    shard: number,
+    part: Part,
+    failures: RegaliaError[],
+  ): Uint8Array | undefined {
+    const read = (place: Place): Uint8Array => {
       const files = this.#volumes.segments(place.volume);
       return files.readSync(place.segment, startOf(part, place), part.length);
-    });
+    };
+    return this.#ofShard(row.shards[shard], read, (error) => failures.push(error));
   }
 
   async #range({ shards }: GroupRow, part: Part): Promise<Uint8Array | undefined> {
@@ -131,23 +141,30 @@ export class Groups {
       const files = this.#volumes.segments(place.volume);
       return await files.read(place.segment, startOf(part, place), part.length);
     } catch (error) {
-      return this.#failed(place, error);
+      this.#failed(place, error);
+      return undefined;
     }
   }
 
   /** What is read of a shard; undefined where it is not here, or fails, which is reported. */
-  #ofShard<T>(place: Place | undefined, read: (place: Place) => T): T | undefined {
+  #ofShard<T>(
+    place: Place | undefined,
+    read: (place: Place) => T,
+    onFailure: (error: RegaliaError) => void,
+  ): T | undefined {
     if (!this.#isHere(place)) return undefined;
     try {
       return read(place);
     } catch (error) {
-      return this.#failed(place, error);
+      onFailure(this.#failed(place, error));
+      return undefined;
     }
   }
 
-  #failed(place: Place, error: unknown): undefined {
+  #failed(place: Place, error: unknown): RegaliaError {
     if (!isRegaliaError(error)) throw error;
     this.#onFault(place, error);
+    return error;
   }
 
   /** All data of a group, proven by its id. REGALIA_MISSING, REGALIA_CORRUPT. */
@@ -160,13 +177,22 @@ export class Groups {
     return data;
   }
 
-  /** All shards' records, undefined for one that is not sound. REGALIA_MISSING for too few. */
-  records(row: GroupRow): (Uint8Array | undefined)[] {
+  /**
+   * All shards' records, undefined for one that is not sound, or cannot be read now; those are
+   * added to `unreadable`. REGALIA_MISSING for too few, REGALIA_IO and _PERMISSION where there may
+   * be enough later.
+   */
+  records(row: GroupRow, unreadable: number[] = []): (Uint8Array | undefined)[] {
+    const failures: RegaliaError[] = [];
     const records = row.shards.map((place, shard) => {
-      return this.#ofShard(place, (at) => this.checkedRecord(row, shard, at));
+      const read = (at: Place): Uint8Array => this.checkedRecord(row, shard, at);
+      return this.#ofShard(place, read, (error) => {
+        failures.push(error);
+        if (isUnreadableNow(error)) unreadable.push(shard);
+      });
     });
     const found = records.filter((record) => record !== undefined).length;
-    if (found < row.data) throw tooFew(row, found);
+    if (found < row.data) throw tooFew(row, found, failures);
     return records;
   }
 
@@ -188,20 +214,25 @@ export class Groups {
     const cost = shardRecordLength(row);
     let bad = 0;
     for (const [shard, place] of row.shards.entries()) {
-      const what = this.#wrong(row, shard, place);
+      const { what, isUnreadable } = this.#wrong(row, shard, place);
       if (what !== undefined) bad++;
-      yield { what, isRepairable: bad <= row.parity, cost };
+      yield { what, isUnreadable, isRepairable: bad <= row.parity, cost };
     }
   }
 
-  #wrong(row: GroupRow, shard: number, place: Place | undefined): string | undefined {
-    if (place === undefined) return `shard ${shard} is lost`;
+  #wrong(
+    row: GroupRow,
+    shard: number,
+    place: Place | undefined,
+  ): Pick<ShardScrub, 'what' | 'isUnreadable'> {
+    if (place === undefined) return { what: `shard ${shard} is lost`, isUnreadable: false };
     try {
       this.checkedRecord(row, shard, place);
-      return undefined;
+      return { what: undefined, isUnreadable: false };
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
-      return `shard ${shard} on ${this.#volumes.nameOf(place.volume)}: ${error.message}`;
+      const what = `shard ${shard} on ${this.#volumes.nameOf(place.volume)}: ${error.message}`;
+      return { what, isUnreadable: isUnreadableNow(error) };
     }
   }
 
@@ -231,6 +262,13 @@ function partsOf(row: GroupRow, start: number, length: number): Part[] {
   return parts;
 }
 
-function tooFew({ id, data }: GroupRow, found: number): RegaliaError {
+/** Where some cannot be read now, that is why. */
+function tooFew(
+  { id, data }: GroupRow,
+  found: number,
+  failures: readonly RegaliaError[],
+): RegaliaError {
+  const now = failures.find(isUnreadableNow);
+  if (now !== undefined) return now;
   return missing(`a set of ${data} sound shards (${found} are here) of group`, hex(id));
 }

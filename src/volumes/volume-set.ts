@@ -57,6 +57,8 @@ interface Volume {
   readonly path: string;
   readonly files: SegmentFiles;
   status: VolumeStatus;
+  /** Whether its folder could not be read when it was looked at last: it may be, the next time. */
+  isUnread: boolean;
   raised: Promise<void> | undefined;
   writer: Promise<SegmentWriter> | undefined;
 }
@@ -114,7 +116,7 @@ export class VolumeSet {
     const ids = { volume: entry.id, replica: this.#owner.replica };
     const files = new SegmentFiles(path, ids, () => this.#examine(volume));
     const states = { status: 'missing', raised: undefined, writer: undefined } as const;
-    const volume: Volume = { entry, path, files, ...states };
+    const volume: Volume = { entry, path, files, isUnread: false, ...states };
     this.#volumes.set(entry.number, volume);
     this.#examine(volume);
     return volume;
@@ -132,7 +134,12 @@ export class VolumeSet {
 
   #examine(volume: Volume): void {
     const { entry, path } = volume;
-    volume.status = attempt(() => this.#statusOf(entry, readVolume(path))) ?? 'failing';
+    volume.isUnread = false;
+    const status = attempt(
+      () => this.#statusOf(entry, readVolume(path)),
+      () => (volume.isUnread = true),
+    );
+    volume.status = status ?? 'failing';
   }
 
   #statusOf(entry: VolumeEntry, found: VolumeIdentity | undefined): VolumeStatus {
@@ -177,7 +184,7 @@ export class VolumeSet {
       const entry = volumeEntries(this.#engine).find((one) => one.number === number);
       return entry === undefined ? undefined : this.#open(entry);
     }
-    if (known.status === 'missing') this.#examine(known);
+    if (isUncertain(known)) this.#examine(known);
     return known;
   }
 
@@ -199,7 +206,7 @@ export class VolumeSet {
     };
     if (entries.length !== this.#volumes.size || entries.some(isNews)) this.refresh();
     for (const volume of this.#volumes.values()) {
-      if (volume.status === 'missing') this.#examine(volume);
+      if (isUncertain(volume)) this.#examine(volume);
     }
   }
 
@@ -357,6 +364,11 @@ export class VolumeSet {
     this.#segments.clear();
     for (const writer of writers) await writer.close();
   }
+}
+
+/** Whether it is looked for again when it is asked for. */
+function isUncertain({ status, isUnread }: Volume): boolean {
+  return status === 'missing' || isUnread;
 }
 
 function isThere(status: VolumeStatus): boolean {

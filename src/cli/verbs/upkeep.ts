@@ -84,7 +84,7 @@ back a volume or add one, then run it again.`,
         ...repairedLines(repaired),
       ];
       for (const line of lines) await out.note(line);
-      return repaired.lost + repaired.thin > 0 ? 1 : 0;
+      return repaired.lost + repaired.thin + repaired.unreadable > 0 ? 1 : 0;
     });
   },
 });
@@ -96,7 +96,7 @@ function indexLine({ records, chunks, copies, groups, shards, damaged }: RescanR
 }
 
 function repairedLines(result: RepairResult): string[] {
-  const { chunks, groups, copiesRestored, shardsRestored, coded, thin, lost } = result;
+  const { chunks, groups, copiesRestored, shardsRestored, coded, thin, unreadable, lost } = result;
   const made = `${byteCount(coded.bytes)} as ${byteCount(coded.shardBytes)} of shards`;
   const lines = [
     `read      ${count(chunks)} chunks, ${count(groups)} groups of shards`,
@@ -104,6 +104,10 @@ function repairedLines(result: RepairResult): string[] {
     `coded     ${count(coded.chunks)} chunks, ${made}`,
   ];
   if (thin > 0) lines.push(`thin      ${count(thin)}: there are too few volumes for the rules`);
+  if (unreadable > 0) {
+    const advice = 'they stay as they are: see that volumes are well, and repair again';
+    lines.push(`unread    ${count(unreadable)} copies or shards cannot be read now; ${advice}`);
+  }
   if (lost > 0) lines.push(`lost      ${count(lost)} chunks have no sound copy left here:`);
   if (lost > 0) lines.push(...result.lostAddresses.map((address) => `          ${shown(address)}`));
   return lines;
