@@ -11,6 +11,8 @@
  *          | entries 8 | root 8
  *   meta   magic 4 | version 4 | address 8 | map size 8 | free tree 48 | main tree 48
  *          | last page 8 | transaction 8
+ *   list   count 8 | count slots of 8: 0, or a page, or minus a number of pages and the first of
+ *          them; the free tree has one by transaction
  *
  * A branch node's low, high and flags make its child's page number; a leaf node's low and high make
  * the size of its contents. Node offsets count from the end of the page header. Pages 0 and 1 are
@@ -19,7 +21,10 @@
  *
  * Checked: both meta pages (magic, version, byte order, page size, flags, bounds, that their
  * transactions are neighbours), the roots of the free list and of the table of tables, each table's
- * root, and the file's length. LMDB may leave free pages at the end unwritten, so a file that is
+ * root, the file's length, and all lists of free pages: LMDB writes to any page that they name, be
+ * it in use, or terabytes behind the end. That none is in use is checked as far as this needs few
+ * reads: of all pages that up to some thousand branches of a tree name, and leaves where it has so
+ * many and overflow pages. LMDB may leave free pages at the end unwritten, so a file that is
  * too short is walked to see that no page in use is missing. Pages further down have no checksum in
  * LMDB: their rows are verified by those who read them.
  *
@@ -30,6 +35,7 @@
  * move. A file that never rests is one that a sound process has open.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { BitSet } from '../ground/bit-set.js';
 import { corrupt, malformed, type RegaliaError, unknownVersion } from '../ground/errors.js';
 import { readU64 } from '../ground/integers.js';
 import { INTEGER_TABLES, TABLES } from './engine.js';
@@ -40,6 +46,7 @@ const META_BYTES = 128;
 
 const PAGE_BRANCH = 0x01;
 const PAGE_LEAF = 0x02;
+const PAGE_OVERFLOW = 0x04;
 const PAGE_META = 0x08;
 const NODE_BIG = 0x01;
 const NODE_SUB = 0x02;
@@ -56,6 +63,8 @@ const INTEGER_KEYS = 0x08;
 const KNOWN_FLAGS = 0x5c00 | INTEGER_KEYS;
 const MAP_BYTES_MAX = 2 ** 47;
 const ATTEMPTS = 20;
+/** Branches of a tree, and leaves, that are read to know which pages it uses: 4 ms a thousand. */
+const PAGES_READ_MAX = 4_096;
 
 interface Tree {
   readonly flags: number;
@@ -113,7 +122,7 @@ function examine(path: string, descriptor: number): void {
   const tables = readDirectory(file, newer.main);
   for (const [name, tree] of tables) checkRoot(file, tree, `table ${name}`);
   checkRoot(file, newer.free, 'the free list');
-  checkFreeList(file, newer.free);
+  checkFreeList(file, [newer.free, newer.main, ...tables.values()]);
   if (file.filePages > newer.lastPage) return;
   for (const tree of [newer.free, newer.main, ...tables.values()]) {
     walkTree(file, tree);
@@ -243,16 +252,108 @@ function checkRoot(file: PageFile, tree: Tree, what: string): void {
   sound(isOwn, file.path, what, `of ${tree.entries} rows`, nodeCount(page));
 }
 
-/** The free list is by transaction, which a leaf of another tree is not. */
-function checkFreeList(file: PageFile, free: Tree): void {
-  if (free.root === NO_ROOT || free.depth !== 1) return;
-  const page = readPage(file, free.root, true);
-  for (let i = 0; i < nodeCount(page); i++) {
-    const key = nodeKey(page, i);
-    const transaction = key.length === 8 ? readU64(key, 0) : 0;
-    const isPast = transaction >= 1 && transaction <= file.transaction;
-    const expected = `of transactions up to ${file.transaction}`;
-    sound(isPast, file.path, 'the free list', expected, key.toString('hex', 0, 16));
+// The free list.
+
+/** Nobody's pages are in it twice, in use, or beyond the last one. */
+function checkFreeList(file: PageFile, [free, ...tables]: readonly [Tree, ...Tree[]]): void {
+  const pages = new PageSet(file);
+  let last = 0;
+  walkTree(file, free, (leaf) => {
+    for (let i = 0; i < nodeCount(leaf); i++) {
+      last = freedBy(file, leaf, i, last);
+      addFreePages(pages, file, listOf(file, leaf, i));
+    }
+  });
+  if (pages.count === 0) return;
+  const used = [free, ...tables].map((tree) => {
+    return tree.branchPages + tree.leafPages + tree.overflowPages;
+  });
+  const count = used.reduce((sum, some) => sum + some, 2 + pages.count);
+  const { path, lastPage } = file;
+  sound(count <= lastPage + 1, path, 'the free list', `within ${lastPage + 1} pages`, count);
+  for (const tree of [free, ...tables]) addUsedPages(pages, file, tree);
+}
+
+/** Which transaction freed the pages of a node: they ascend, which a leaf of another tree's not. */
+function freedBy({ path, transaction }: PageFile, leaf: Buffer, index: number, last: number) {
+  const key = nodeKey(leaf, index);
+  const by = key.length === 8 ? readU64(key, 0) : 0;
+  const expected = `of transactions from ${last + 1} to ${transaction}`;
+  const isSound = by > last && by <= transaction;
+  sound(isSound, path, 'the free list', expected, key.toString('hex', 0, 16));
+  return by;
+}
+
+/** The contents of a node of the free tree. */
+function listOf(file: PageFile, leaf: Buffer, index: number): Buffer {
+  const { path, descriptor, pageBytes, transaction } = file;
+  const at = nodeAt(leaf, index);
+  const start = at + NODE_HEADER_BYTES + nodeKey(leaf, index).length;
+  const length = leaf.readUInt32LE(at);
+  if (!isBig(leaf, at)) return leaf.subarray(start, start + length);
+  const { first, count: pages } = overflowOf(file, leaf, index);
+  const bytes = Buffer.alloc(PAGE_HEADER_BYTES + length);
+  const count = readSync(descriptor, bytes, 0, bytes.length, first * pageBytes);
+  const isOwn = readU64(bytes, 0) === first && readU64(bytes, 8) <= transaction;
+  const isList = (bytes.readUInt16LE(18) & PAGE_OVERFLOW) !== 0 && bytes.readUInt32LE(20) === pages;
+  const isWhole = count === bytes.length && isOwn && isList;
+  sound(isWhole, path, `page ${first}`, `a list of ${length} bytes`, 'another');
+  return bytes.subarray(PAGE_HEADER_BYTES);
+}
+
+function addFreePages(pages: PageSet, { path }: PageFile, list: Buffer): void {
+  const slots = list.length >>> 3;
+  const count = slots === 0 ? -1 : Number(list.readBigInt64LE(0));
+  const fits = count >= 0 && count < slots;
+  sound(fits, path, 'a list of free pages', `of less than ${slots}`, count);
+  for (let i = 1; i <= count; i++) {
+    const slot = Number(list.readBigInt64LE(i * 8));
+    if (slot === 0) continue;
+    const isRun = slot < 0;
+    const first = isRun && i < count ? Number(list.readBigInt64LE(++i * 8)) : slot;
+    pages.add(first, isRun ? -slot : 1, 'a free page');
+  }
+}
+
+/** The pages of a tree, and of the overflow of its leaves, as far as these are few. */
+function addUsedPages(pages: PageSet, file: PageFile, tree: Tree): void {
+  const { root, depth, branchPages, leafPages, overflowPages } = tree;
+  if (root === NO_ROOT || branchPages > PAGES_READ_MAX) return;
+  const readsLeaves = overflowPages > 0 && leafPages <= PAGES_READ_MAX;
+  const descend = (number: number, level: number): void => {
+    pages.add(number, 1, 'a page in use');
+    const isLeaf = level === 1;
+    if (isLeaf && !readsLeaves) return;
+    const page = readPage(file, number, isLeaf);
+    for (let i = 0; i < nodeCount(page); i++) {
+      if (!isLeaf) descend(childOf(page, i), level - 1);
+      else if (isBig(page, nodeAt(page, i))) {
+        const { first, count } = overflowOf(file, page, i);
+        pages.add(first, count, 'a page in use');
+      }
+    }
+  };
+  descend(root, depth);
+}
+
+/** Pages from 2 to the last, each once. */
+class PageSet {
+  count = 0;
+  readonly #file: PageFile;
+  readonly #bits = new BitSet();
+
+  constructor(file: PageFile) {
+    this.#file = file;
+  }
+
+  add(first: number, count: number, what: string): void {
+    const { path, lastPage } = this.#file;
+    const fits = first >= 2 && first + count - 1 <= lastPage;
+    sound(fits, path, what, `one of 2 to ${lastPage}`, `${count} from ${first} on`);
+    for (let page = first; page < first + count; page++) {
+      sound(this.#bits.add(page), path, what, 'free once, or in use', page);
+    }
+    this.count += count;
   }
 }
 
@@ -408,11 +509,21 @@ function walkTree(file: PageFile, tree: Tree, visit?: (leaf: Buffer) => void): v
 }
 
 function checkOverflow(file: PageFile, page: Buffer, index: number): void {
-  const at = nodeAt(page, index);
-  if (!isBig(page, at)) return;
-  const first = readU64(page, at + NODE_HEADER_BYTES + page.readUInt16LE(at + 6));
-  const pages = Math.floor((PAGE_HEADER_BYTES - 1 + page.readUInt32LE(at)) / file.pageBytes) + 1;
-  const within = first >= 2 && first + pages <= file.filePages;
+  if (!isBig(page, nodeAt(page, index))) return;
+  const { first, count } = overflowOf(file, page, index);
+  const within = first >= 2 && first + count <= file.filePages;
   const size = `of ${file.filePages} pages`;
   sound(within, file.path, `overflow page ${first}`, 'within the file', size);
+}
+
+/** The overflow pages of a big leaf node. */
+function overflowOf(
+  { pageBytes }: PageFile,
+  page: Buffer,
+  index: number,
+): { first: number; count: number } {
+  const at = nodeAt(page, index);
+  const first = readU64(page, at + NODE_HEADER_BYTES + page.readUInt16LE(at + 6));
+  const count = Math.floor((PAGE_HEADER_BYTES - 1 + page.readUInt32LE(at)) / pageBytes) + 1;
+  return { first, count };
 }

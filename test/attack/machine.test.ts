@@ -11,6 +11,7 @@ import t from 'tap';
 import { Regalia } from '../../src/index.js';
 import { bare } from '../bare.js';
 import { works } from '../engine/child.js';
+import { runs } from '../runs.js';
 import { noise } from '../store/setup.js';
 
 const CHILD = fileURLToPath(new URL('./machine-child.js', import.meta.url));
@@ -227,26 +228,21 @@ function freePages(data: Buffer): number[] {
   return places;
 }
 
-t.test(
-  'a free page that is none makes no file grow, and no process die',
-  {
-    ...SLOW,
-    todo: 'of the free list only the keys are looked at before the engine uses its pages',
-  },
-  async (t) => {
-    const from = await stored(t.testdir());
-    const sound = readFileSync(path.join(from, 'gen-000001', 'data.mdb'));
-    const faults: string[] = [];
-    for (const place of freePages(sound)) {
-      const damaged = Buffer.from(sound);
-      damaged[place + 3] = (damaged[place + 3] as number) ^ 4;
-      const to = copied(from, damaged);
-      const ran = await run([to, 'write']);
-      faults.push(...faultsOf(ran).map((fault) => `${place}: ${fault}`));
-      const { size } = statSync(path.join(to, 'gen-000001', 'data.mdb'));
-      if (size > sound.length + 1_048_576) faults.push(`${place}: ${size} bytes`);
-      rmSync(to, { recursive: true });
-    }
-    t.same(faults, []);
-  },
-);
+t.test('a free page that is none makes no file grow, and no process die', SLOW, async (t) => {
+  const from = await stored(t.testdir());
+  const sound = readFileSync(path.join(from, 'gen-000001', 'data.mdb'));
+  const faults: string[] = [];
+  const places = freePages(sound);
+  for (let i = 0; i < places.length; i += Math.ceil(places.length / runs(60))) {
+    const place = places[i] as number;
+    const damaged = Buffer.from(sound);
+    damaged[place + 3] = (damaged[place + 3] as number) ^ 4;
+    const to = copied(from, damaged);
+    const ran = await run([to, 'write']);
+    faults.push(...faultsOf(ran).map((fault) => `${place}: ${fault}`));
+    const { size } = statSync(path.join(to, 'gen-000001', 'data.mdb'));
+    if (size > sound.length + 1_048_576) faults.push(`${place}: ${size} bytes`);
+    rmSync(to, { recursive: true });
+  }
+  t.same(faults, []);
+});
