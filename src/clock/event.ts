@@ -21,7 +21,7 @@
  */
 import { badStamp } from '../ground/errors.js';
 import { STAMP_COUNT_MAX, STAMP_DEPTH_MAX } from '../ground/limits.js';
-import type { Id } from './id.js';
+import { type Id, WHOLE } from './id.js';
 
 export interface EventNode {
   /** The minimum over this node's part of the interval, above what its ancestors say. */
@@ -185,6 +185,28 @@ export function* countedParts(event: Event, part: Id = '', above = 0): Generator
   }
   yield* countedParts(event.left, `${part}0`, above + event.base);
   yield* countedParts(event.right, `${part}1`, above + event.base);
+}
+
+/** The smallest part outside of which two trees count the same; undefined where they are equal. */
+export function changedPart(before: Event, after: Event): Id | undefined {
+  return changedBelow(before, 0, after, 0);
+}
+
+function changedBelow(a: Event, shiftA: number, b: Event, shiftB: number): Id | undefined {
+  if (a === b && shiftA === shiftB) return undefined;
+  const floorA = minEvent(a) + shiftA;
+  const floorB = minEvent(b) + shiftB;
+  if (typeof a === 'number' && typeof b === 'number') return floorA === floorB ? undefined : WHOLE;
+  const left = changedBelow(leftHalf(a), floorA, leftHalf(b), floorB);
+  const right = changedBelow(rightHalf(a), floorA, rightHalf(b), floorB);
+  if (left === undefined) return right === undefined ? undefined : `1${right}`;
+  return right === undefined ? `0${left}` : WHOLE;
+}
+
+/** How many nodes with halves a tree has. */
+export function eventNodes(event: Event): number {
+  if (typeof event === 'number') return 0;
+  return 1 + eventNodes(event.left) + eventNodes(event.right);
 }
 
 /** The paper's notation: `n` or `(n, left, right)`. */

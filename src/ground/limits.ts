@@ -88,6 +88,8 @@ export const ROW_KEY_BYTES_MAX = 1_900;
 
 /** Parents of a commit. */
 export const PARENTS_MAX = 64;
+/** Those of a commit that this version makes, and takes in: merges are of two. */
+export const PARENTS_MERGED_MAX = 2;
 export const MESSAGE_BYTES_MAX = 65_536;
 /** What later versions say in a commit, tags and lengths included. */
 export const EXTRAS_BYTES_MAX = 65_536;

@@ -434,7 +434,7 @@ function labels(
 }
 
 /** REGALIA_STAMP unless the stamp is at or above that of a parent of the same bucket. */
-export function checkStamp(commit: Commit, parent: Commit): void {
+function checkStamp(commit: Commit, parent: Commit): void {
   if (!equalBytes(parent.bucket, commit.bucket)) return;
   if (leqEvents(parent.stamp, commit.stamp)) return;
   throw wrongStamp('at or above', parent.stamp, commit.stamp);

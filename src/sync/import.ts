@@ -46,6 +46,7 @@ import {
 } from './pack-format.js';
 import { BlockReceiver } from './receive-blocks.js';
 import { CommitReceiver } from './receive-commits.js';
+import { WorkBudget } from './work-budget.js';
 
 interface ImportContext {
   readonly blocks: Blocks;
@@ -241,6 +242,7 @@ class FrameReceiver {
   readonly #opened: OpenedPack;
   readonly #progress: PackProgress;
   readonly #pace = new Pace('import');
+  readonly #budget = new WorkBudget();
   readonly #writer: BlockWriter;
   readonly #stage: ImportStage;
   readonly #blocks: BlockReceiver;
@@ -266,7 +268,7 @@ class FrameReceiver {
     this.#blocks = new BlockReceiver(blocks, this.#writer, contents);
     const cache = new NodeCache(blocks, CACHE_BYTES);
     const signatures = options.signatures ?? 'checked';
-    this.#commits = new CommitReceiver(history, this.#stage, this.#blocks, cache, {
+    this.#commits = new CommitReceiver(history, this.#stage, this.#blocks, cache, this.#budget, {
       nested,
       signatures,
     });
@@ -305,6 +307,7 @@ class FrameReceiver {
   async #receiveAll(): Promise<void> {
     for (;;) {
       const frame = await this.#reader.frame();
+      this.#budget.received(frame.whole.length);
       try {
         if (frame.type === FrameType.trailer) return this.#checkTrailer(frame);
         await this.#receive(frame);

@@ -1,37 +1,37 @@
 /**
- * Receives commits that others made. A commit is believed only if all it names is known, its stamp
- * is at or above its parents', a signature that it has is its actor's, and, where it is a merge
- * that nobody signed, it is the one merge that anybody would make of its parents.
+ * Receives commits that others made. A commit is believed only if all it names is known, a
+ * signature that it has is its actor's, and one honest replica would have made it of its parents:
+ * see `canonical/`.
  *
  * Like blocks, a commit that nothing has named yet is pending; at the end only wanted ones may be.
  */
-import {
-  type Address,
-  addressKey,
-  addressOf,
-  addressText,
-  compareAddresses,
-} from '../blocks/address.js';
-import { type Event, equalEvents, joinEvents } from '../clock/event.js';
+import { type Address, addressKey, addressOf, addressText } from '../blocks/address.js';
+import { checkStampMade, stampWork } from '../canonical/stamps.js';
+import { checkMapsBefore, checkSuccession } from '../canonical/succession.js';
 import { BlockKind } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { badSignature, malformed, type RegaliaError } from '../ground/errors.js';
 import { PENDING_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
-import { agreesOnMaps, type Commit, decodeCommit, encodeCommit } from '../log/commit.js';
-import { checkStamp, type History, wrongStamp } from '../log/history.js';
+import { type Commit, decodeCommit, encodeCommit } from '../log/commit.js';
+import type { History } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
 import { type CommitRef, walkHeads } from '../reach/commit-walk.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { ImportStage } from './import-stage.js';
 import { type CommitFacts, readCommit, readCommitFlags } from './pack-format.js';
 import type { BlockReceiver } from './receive-blocks.js';
+import type { WorkBudget } from './work-budget.js';
 
 interface CommitReceiverOptions {
   /** Whether commits of nested buckets must be known. */
   readonly nested: boolean;
   /** Whether a commit that names an actor must be signed. */
   readonly signatures: 'checked' | 'required';
+}
+
+interface KnownCommit extends CommitRef {
+  readonly address: Address;
 }
 
 interface Received {
@@ -46,6 +46,7 @@ export class CommitReceiver {
   readonly #blocks: BlockReceiver;
   readonly #cache: NodeCache;
   readonly #options: CommitReceiverOptions;
+  readonly #budget: WorkBudget;
   readonly #pending = new Map<string, Address>();
   /** Commits with parents that are missing here. */
   cut = 0;
@@ -55,12 +56,14 @@ export class CommitReceiver {
     stage: ImportStage,
     blocks: BlockReceiver,
     cache: NodeCache,
+    budget: WorkBudget,
     options: CommitReceiverOptions,
   ) {
     this.#history = history;
     this.#stage = stage;
     this.#blocks = blocks;
     this.#cache = cache;
+    this.#budget = budget;
     this.#options = options;
   }
 
@@ -88,7 +91,8 @@ export class CommitReceiver {
   }
 
   /**
-   * Checks the commit in a frame's body and lets it wait for the end; a step for each head.
+   * Checks the commit in a frame's body and lets it wait for the end; a step for each stamp and
+   * head.
    * REGALIA_FORMAT, REGALIA_STAMP, REGALIA_SIGNATURE.
    */
   *receive(body: Uint8Array): Generator<undefined, void> {
@@ -103,9 +107,9 @@ export class CommitReceiver {
       if (map !== undefined) this.#blocks.nameBlock(map, BlockKind.map);
     }
     const parents = this.#parentsOf(received);
-    for (const parent of parents) checkStamp(commit, parent.commit);
+    checkSuccession(commit, parents);
     checkMapsBefore(commit, parents);
-    if (isCanonicalMerge(commit)) checkMerge(commit, parents);
+    yield* this.#checkStamp(received, parents);
     if (this.#options.nested) yield* this.#checkHeads({ commit, ...ids }, parents);
     // One that came again is pending still, or was named before.
     if (this.#stage.has(address) || this.#history.entry(address) !== undefined) return;
@@ -117,6 +121,14 @@ export class CommitReceiver {
     this.#stage.put({ address, commit, local: { ...ids, ...facts } });
   }
 
+  *#checkStamp({ commit, facts }: Received, refs: readonly KnownCommit[]): Generator<undefined> {
+    const parents = refs.map((ref) => ref.commit);
+    this.#budget.spend(stampWork(parents));
+    yield undefined;
+    checkStampMade(commit, parents, facts.absentParents?.height);
+    yield undefined;
+  }
+
   #checkSignature({ commit, address, facts: { signature } }: Received): void {
     const { actor } = commit;
     if (signature === undefined) {
@@ -126,11 +138,11 @@ export class CommitReceiver {
   }
 
   /** The parents that are known; the others are missing by intent. */
-  #parentsOf({ commit, facts }: Received): CommitRef[] {
-    const known: CommitRef[] = [];
+  #parentsOf({ commit, facts }: Received): KnownCommit[] {
+    const known: KnownCommit[] = [];
     for (const address of commit.parents) {
       const parent = this.resolve(address);
-      if (parent !== undefined) known.push(parent);
+      if (parent !== undefined) known.push({ ...parent, address });
       else if (facts.absentParents === undefined) {
         throw refused(`commit ${addressText(address)}, before its child`, 'nothing');
       }
@@ -162,36 +174,6 @@ function readFrame(body: Uint8Array): Received {
   const commit = decodeCommit(block);
   if (!equalBytes(encodeCommit(commit), block)) reader.fail('the one spelling', 'another');
   return { commit, address: addressOf(commit.algorithm, block), facts };
-}
-
-/** Whether nobody claims to have made the commit: anybody can make it from its parents. */
-function isCanonicalMerge({ parents, actor, replica }: Commit): boolean {
-  return parents.length > 1 && actor === undefined && replica.every((byte) => byte === 0);
-}
-
-/** What a commit says of maps before it follows from its parents, where all are known. */
-function checkMapsBefore(commit: Commit, parents: readonly CommitRef[]): void {
-  if (parents.length < commit.parents.length) return;
-  const known = parents.map((parent, i) => ({
-    address: commit.parents[i] as Address,
-    commit: parent.commit,
-  }));
-  if (agreesOnMaps(commit, known)) return;
-  throw refused('the nearest commits with maps, as the parents have them', 'others');
-}
-
-function checkMerge(commit: Commit, parents: readonly CommitRef[]): void {
-  const ascending = commit.parents.every(
-    (parent, i) => i === 0 || compareAddresses(commit.parents[i - 1], parent) < 0,
-  );
-  if (!ascending) throw refused('the parents of a merge in ascending order', 'another order');
-  if (commit.extras !== undefined) throw refused('a merge that says nothing more', 'extras');
-  // What a missing parent had is not known here.
-  if (parents.length < commit.parents.length) return;
-  const stamp = parents.map((parent) => parent.commit.stamp).reduce(joinEvents, 0 as Event);
-  if (!equalEvents(stamp, commit.stamp)) throw wrongStamp('equal to', stamp, commit.stamp);
-  const timeMs = Math.max(...parents.map((parent) => parent.commit.timeMs));
-  if (timeMs !== commit.timeMs) throw refused(`a merge at ${timeMs}`, `${commit.timeMs}`);
 }
 
 /** A commit that is refused; the import says where in the pack. */

@@ -16,7 +16,7 @@
  *     row         a row outside blocks (heads, shares, logs, numbers) that is damaged, absent or
  *                 contradicts others
  *     count       a table has more or fewer rows than it counts
- *     stamp       a commit's stamp is not at or above that of a parent
+ *     stamp       a commit's stamp is not what those of its parents make
  *     signature   a commit's signature is not its actor's
  */
 import { type Address, addressText } from '../blocks/address.js';

@@ -3,23 +3,24 @@
  * that no log has; then branches and tags.
  *
  * Of a commit: its row's checksum; that it hashes to its address, with its stamp rebuilt; that its
- * parents are here, or history is cut off there; that height and corrected date rise from them, and
- * its stamp is at or above theirs; that it names the maps before it as they do; its signature. Then
- * the blocks that it reaches and no commit before it did; where its buckets are, and its maps.
+ * parents are here, or history is cut off there; that height and corrected date rise from them;
+ * that one replica would have made it of them, its stamp of theirs (`canonical/`); its signature.
+ * Then the blocks that it reaches and no commit before it did; where its buckets are, and its maps.
  *
  * A commit that is stored as a difference from one that is damaged is not reported: mending the one
  * mends both.
  */
 import { type Address, addressKey, addressText, isAddress } from '../blocks/address.js';
 import { openRow } from '../blocks/rows.js';
-import { leqEvents } from '../clock/event.js';
+import { checkStampMade } from '../canonical/stamps.js';
+import { checkMapsBefore, checkSuccession } from '../canonical/succession.js';
 import type { Engine } from '../engine/engine.js';
 import { BlockKind } from '../ground/block-header.js';
 import { concatBytes, copyBytes, equalBytes, hex } from '../ground/bytes.js';
 import { utf8Text } from '../ground/text.js';
 import { BRANCH, branch, branches, TAG, tag, tags } from '../log/branches.js';
-import { agreesOnMaps, BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
-import { openEntry, type StoredCommit } from '../log/entry.js';
+import { BUCKET_ID_LENGTH, type Commit } from '../log/commit.js';
+import { type LogEntry, openEntry, type StoredCommit } from '../log/entry.js';
 import { History, type LogBounds, logKey } from '../log/history.js';
 import { lastPosition, moveOf, reflogPlace, reflogRows } from '../log/reflog.js';
 import { verifySignature } from '../log/signature.js';
@@ -170,10 +171,8 @@ export class HistoryScrub {
       return [];
     }
     const parents: (Parent | undefined)[] = [];
-    for (const parent of entry.parents) parents.push(yield* this.#parent(stored, commit, parent));
-    if (!namesMaps(commit, parents)) {
-      yield commitFault('map', 'it names other maps before it than its parents do', address);
-    }
+    for (const parent of entry.parents) parents.push(yield* this.#parent(stored, parent));
+    yield* madeOf(commit, parents, entry);
     if (entry.signature === undefined) return parents;
     const { actor } = commit;
     const isSigned = actor !== undefined && verifySignature(actor, address, entry.signature);
@@ -183,11 +182,7 @@ export class HistoryScrub {
   }
 
   /** The parent as far as it can be read. */
-  *#parent(
-    stored: StoredCommit,
-    commit: Commit,
-    parent: Address,
-  ): Generator<Step, Parent | undefined> {
+  *#parent(stored: StoredCommit, parent: Address): Generator<Step, Parent | undefined> {
     const { entry } = stored;
     if (this.#bad.has(addressKey(parent))) return undefined;
     const before = this.#stored(parent);
@@ -198,16 +193,12 @@ export class HistoryScrub {
       yield commitFault('missing', what, parent);
       return undefined;
     }
-    const { height, correctedMs, bucket } = before.entry;
+    const { height, correctedMs } = before.entry;
     if (height >= entry.height || correctedMs >= entry.correctedMs) {
       yield rowFault('row', 'height or date does not rise', 'commits', entry.address, true);
     }
     const earlier = orMessage(() => this.#history.commit(parent));
     if (typeof earlier === 'string') return undefined;
-    if (equalBytes(bucket, entry.bucket) && !leqEvents(earlier.stamp, commit.stamp)) {
-      const what = `the stamp is not above that of ${addressText(parent)}`;
-      yield commitFault('stamp', what, entry.address);
-    }
     return { address: parent, commit: earlier, state: stateOf(before) };
   }
 
@@ -308,10 +299,26 @@ interface Parent {
   readonly state: State;
 }
 
-/** Whether a commit says of the maps before it what follows from its parents, if all are here. */
-function namesMaps(commit: Commit, parents: readonly (Parent | undefined)[]): boolean {
-  const all = parents.filter((parent) => parent !== undefined);
-  return all.length < parents.length || agreesOnMaps(commit, all);
+/** What of a commit does not follow from its parents, as far as they can be read. */
+function* madeOf(
+  commit: Commit,
+  parents: readonly (Parent | undefined)[],
+  { address, height, cut }: LogEntry,
+): Generator<Fault, void> {
+  const known = parents.filter((parent) => parent !== undefined);
+  const stamps = known.map((parent) => parent.commit);
+  const checks: [FaultKind, () => void][] = [
+    ['structure', () => checkSuccession(commit, known)],
+    ['map', () => checkMapsBefore(commit, known)],
+  ];
+  // One that is lost says nothing of the stamp; one that never came bounds it.
+  if (known.length === parents.length || cut) {
+    checks.push(['stamp', () => checkStampMade(commit, stamps, height)]);
+  }
+  for (const [kind, check] of checks) {
+    const fault = orMessage(check);
+    if (fault !== undefined) yield commitFault(kind, fault, address);
+  }
 }
 
 function stateOf({ entry, links }: StoredCommit): State {

@@ -22,23 +22,18 @@ function treeOf(forger: Forger, ...names: string[]): Address {
 
 // Stamps.
 
-t.test(
-  'a stamp that leaves no room to count on is refused',
-  { todo: 'a stamp may be ahead of its parents by any number' },
-  async (t) => {
-    for (const stamp of [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER - 1]) {
-      const { store, forger } = await victim();
-      forger.commit(treeOf(forger, 'a'), { stamp });
-      t.ok(await isRefused(store, forger.pack()));
-      await cameTo(() => store.merge(LIARS_MAIN));
-      t.same(await brokenCalls(store), []);
-    }
-  },
-);
+t.test('a stamp that leaves no room to count on is refused', async (t) => {
+  for (const stamp of [Number.MAX_SAFE_INTEGER, Number.MAX_SAFE_INTEGER - 1]) {
+    const { store, forger } = await victim();
+    forger.commit(treeOf(forger, 'a'), { stamp });
+    t.ok(await isRefused(store, forger.pack()));
+    await cameTo(() => store.merge(LIARS_MAIN));
+    t.same(await brokenCalls(store), []);
+  }
+});
 
 t.test(
   'a stamp that is ahead of its parents by more than a commit counts is refused',
-  { todo: 'a stamp may be ahead of its parents by any number' },
   async (t) => {
     const { store, forger } = await victim();
     forger.commit(treeOf(forger, 'a'), { stamp: 1_000 });
@@ -251,20 +246,16 @@ t.test(
   },
 );
 
-t.test(
-  'a parent of another bucket is refused',
-  { todo: 'the bucket of a parent is not looked at' },
-  async (t) => {
-    const { store, forger } = await victim();
-    const root = treeOf(forger, 'a');
-    const first = { parents: [], mapsBefore: [], heads: undefined };
-    const bucket = new Uint8Array(16).fill(0x1c);
-    const alien = forger.commitOf(root, { ...first, bucket });
-    const parent = { address: forger.sendCommit(alien), commit: alien };
-    forger.commit(root, { parents: [parent.address], mapsBefore: mapsBefore([parent]) });
-    t.ok(await isRefused(store, forger.pack()));
-  },
-);
+t.test('a parent of another bucket is refused', async (t) => {
+  const { store, forger } = await victim();
+  const root = treeOf(forger, 'a');
+  const first = { parents: [], mapsBefore: [], heads: undefined };
+  const bucket = new Uint8Array(16).fill(0x1c);
+  const alien = forger.commitOf(root, { ...first, bucket });
+  const parent = { address: forger.sendCommit(alien), commit: alien };
+  forger.commit(root, { parents: [parent.address], mapsBefore: mapsBefore([parent]) });
+  t.ok(await isRefused(store, forger.pack()));
+});
 
 // What was left out.
 

@@ -247,7 +247,7 @@ t.test('a stamp below a parent is refused', async (t) => {
     t,
     wanting(lie, commitAddress({ ...commit, stamp: 0 })),
     'REGALIA_STAMP',
-    /at or above/,
+    /one event on one share/,
   );
 });
 

@@ -191,7 +191,9 @@ t.test('a map that is not here, and maps before that are others, are found', asy
   t.match((await scrub(one)).faults, [{ kind: 'missing', address: addressText(absent) }]);
   const other = await filled();
   const commit = await append(other, { mapsBefore: (head) => [head] });
-  t.match((await scrub(other)).faults, [{ kind: 'map', address: commit, what: /other maps/ }]);
+  t.match((await scrub(other)).faults, [
+    { kind: 'map', address: commit, what: /nearest commits with maps/ },
+  ]);
 });
 
 t.test('streams that are laid out against the rules are found', async (t) => {

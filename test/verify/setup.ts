@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { addressOf, addressText } from '../../src/blocks/address.js';
 import { extentOf, slotOf, slotRange } from '../../src/blocks/extent.js';
 import { sealRow } from '../../src/blocks/rows.js';
+import { counted } from '../../src/clock/event.js';
 import type { Core } from '../../src/commit/core.js';
 import type { Tip } from '../../src/commit/line.js';
 import type { Engine, RowKey, Table } from '../../src/engine/engine.js';
@@ -144,7 +145,11 @@ export async function forge(
 ): Promise<string> {
   const head = headOf();
   const { history } = core;
-  const commit: Commit = { ...make(head), parents: [head.address], actor: undefined };
+  const made = make(head);
+  const { stamp: before } = head.commit;
+  // Who changes nothing about the stamp has it counted.
+  const stamp = made.stamp === before ? counted('111', before) : made.stamp;
+  const commit: Commit = { ...made, stamp, parents: [head.address], actor: undefined };
   const block = encodeCommit(commit);
   const address = addressOf(commit.algorithm, block);
   const parent = history.entry(head.address);
