@@ -2,7 +2,7 @@
  * Traits: what a block is by its bytes, as far as those that name it promise it. The two must
  * agree, so that no reader finds another kind, level, length or sum than it was promised.
  */
-import { type Address, addressText } from '../blocks/address.js';
+import { ADDRESS_LENGTH, type Address, addressText } from '../blocks/address.js';
 import type { Manifest } from '../chunks/manifest.js';
 import { BlockKind } from '../ground/block-header.js';
 import { EMPTY } from '../ground/bytes.js';
@@ -23,7 +23,7 @@ import { addTotals, NO_TOTALS, sameTotals, type Totals, totalsWithin } from '../
 /** What a block is, as far as those that name it must agree. */
 export interface Traits {
   readonly kind: BlockKind;
-  /** Of a node or manifest. */
+  /** Of a node or manifest; of a root RULED or BARE. */
   readonly level: number;
   /** Logical bytes of a content or a metadata block. */
   readonly length: number;
@@ -42,6 +42,10 @@ export interface Traits {
 export interface Known extends Traits {
   readonly id: number;
 }
+
+/** A root with the rules of a bucket, and one without, which is that of a tree of heads. */
+export const RULED = 1;
+export const BARE = 0;
 
 export const PLAIN_TRAITS: Omit<Traits, 'kind'> = {
   level: 0,
@@ -80,6 +84,12 @@ export function parseCheckedRoot(
   return { root, rules, checked: checkRoot(root, closer(rules)) };
 }
 
+/** What a root is: one with rules is that of a bucket, one without that of heads. */
+export function rootTraits({ rules, checked }: CheckedRoot): Traits {
+  const level = rules === undefined ? BARE : RULED;
+  return { ...PLAIN_TRAITS, kind: BlockKind.root, level, totals: checked.totals };
+}
+
 interface CheckedRoot {
   readonly root: ReturnType<typeof parseRoot>;
   /** Undefined of the tree of heads. */
@@ -106,7 +116,7 @@ export function agreeReference(reference: Reference, known: Known): void {
   const { address, kind } = reference;
   if (kind === 'node') agreeNode(reference, known);
   else if (kind === 'root') {
-    agree(address, known.kind === BlockKind.root, 'a root');
+    agreeBucketRoot(address, known);
     const within = totalsWithin(known.totals);
     agree(address, sameTotals(within, reference.totals), 'the sums of its root');
   } else {
@@ -115,6 +125,21 @@ export function agreeReference(reference: Reference, known: Known): void {
     agree(address, isKind && known.whole, kind);
     agree(address, known.length === reference.length, `${reference.length} bytes`);
   }
+}
+
+/** Throws unless a block is the root of a bucket. */
+export function agreeBucketRoot(address: Address, { kind, level }: Traits): void {
+  agree(address, kind === BlockKind.root && level === RULED, 'a root with rules');
+}
+
+/** Throws unless a block is the root of a tree of heads: of one at least, and of nothing else. */
+export function agreeHeads(address: Address, { kind, level, totals }: Traits): void {
+  agree(address, kind === BlockKind.root && level === BARE, 'a root of heads, without rules');
+  const { entries, buckets, inlineBytes, referencedBytes } = totals;
+  const isHeads = buckets === 0 && referencedBytes === 0;
+  const heads = entries - 1;
+  const isAlone = heads > 0 && inlineBytes === heads * ADDRESS_LENGTH;
+  agree(address, isHeads && isAlone, 'heads alone, and one at least');
 }
 
 /** Throws unless a block is what a manifest says of it. */

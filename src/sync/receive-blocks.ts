@@ -24,7 +24,9 @@ import { Shapes } from '../tree/shape.js';
 import {
   absent,
   agree,
+  agreeBucketRoot,
   agreeChild,
+  agreeHeads,
   agreeReference,
   type Known,
   nodeTraits,
@@ -32,8 +34,16 @@ import {
   parseCheckedRoot,
   parseNode,
   refused,
+  rootTraits,
   type Traits,
 } from './block-traits.js';
+
+/** A node or root that was checked. */
+interface CheckedTree {
+  readonly node: Node;
+  readonly checked: CheckedNode;
+  readonly traits: Traits;
+}
 
 /** Blocks of the store that are remembered, and blocks that are staged before they are written. */
 const KNOWN_MAX = 16_384;
@@ -120,24 +130,38 @@ export class BlockReceiver {
       }
     } else if (kind === BlockKind.map) {
       const { next } = decodeMap(plain);
-      if (next !== undefined && isPending(next)) this.nameBlock(next, BlockKind.map);
+      if (next !== undefined && isPending(next)) this.nameMap(next);
     }
   }
 
-  #checkTree(plain: Uint8Array): { readonly node: Node; readonly checked: CheckedNode } {
+  #checkTree(plain: Uint8Array): CheckedTree {
     if (plain[0] === BlockKind.root) {
-      const { root, checked } = parseCheckedRoot(this.#shapes, plain);
-      return { node: root.node, checked };
+      const found = parseCheckedRoot(this.#shapes, plain);
+      const { root, checked } = found;
+      return { node: root.node, checked, traits: rootTraits(found) };
     }
     const node = parseNode(this.#shapes, plain);
-    return { node, checked: checkNode(node) };
+    const checked = checkNode(node);
+    return { node, checked, traits: nodeTraits(node, checked.totals) };
   }
 
   /** The id of a block that is named by a commit, or by moves. Faults as `receive`. */
-  nameBlock(address: Address, kind: BlockKind): number {
+  nameMap(address: Address): number {
+    return this.#name(address, ({ kind }) => agree(address, kind === BlockKind.map, 'a map'));
+  }
+
+  nameRoot(address: Address): number {
+    return this.#name(address, (known) => agreeBucketRoot(address, known));
+  }
+
+  nameHeads(address: Address): number {
+    return this.#name(address, (known) => agreeHeads(address, known));
+  }
+
+  #name(address: Address, agreeOn: (known: Known) => void): number {
     const known = this.#resolve(address);
     if (known === undefined) throw absent(address);
-    agree(address, known.kind === kind, `kind ${kind}`);
+    agreeOn(known);
     return known.id;
   }
 
@@ -185,8 +209,7 @@ export class BlockReceiver {
     const kind = plain[0] as BlockKind;
     if (kind === BlockKind.node) return nodeTraits(parseNode(this.#shapes, plain));
     if (kind === BlockKind.root) {
-      const { totals } = parseCheckedRoot(this.#shapes, plain).checked;
-      return { ...PLAIN_TRAITS, kind, totals };
+      return rootTraits(parseCheckedRoot(this.#shapes, plain));
     }
     if (kind === BlockKind.manifest) {
       const manifest = decodeManifest(plain);
@@ -205,11 +228,10 @@ export class BlockReceiver {
     switch (kind) {
       case BlockKind.node:
       case BlockKind.root: {
-        const { node, checked } = this.#checkTree(plain);
+        const { node, checked, traits } = this.#checkTree(plain);
         const ids = checked.references.map((reference) => this.#idOf(reference));
         linkNode(body, node.level, checked, ids);
-        if (kind === BlockKind.node) return nodeTraits(node, checked.totals);
-        return { ...PLAIN_TRAITS, kind, totals: checked.totals };
+        return traits;
       }
       case BlockKind.manifest:
         return this.#admitManifest(plain, body);
@@ -219,7 +241,7 @@ export class BlockReceiver {
         return { ...PLAIN_TRAITS, kind, length: plain.length - BLOCK_HEADER };
       case BlockKind.map: {
         const { next } = decodeMap(plain);
-        if (next !== undefined) this.nameBlock(next, BlockKind.map);
+        if (next !== undefined) this.nameMap(next);
         return { ...PLAIN_TRAITS, kind };
       }
       default:

@@ -8,7 +8,6 @@
 import { type Address, addressKey, addressOf, addressText } from '../blocks/address.js';
 import { checkStampMade, stampWork } from '../canonical/stamps.js';
 import { checkMapsBefore, checkSuccession } from '../canonical/succession.js';
-import { BlockKind } from '../ground/block-header.js';
 import { equalBytes, hex } from '../ground/bytes.js';
 import { badSignature, malformed, type RegaliaError } from '../ground/errors.js';
 import { PENDING_MAX } from '../ground/limits.js';
@@ -100,11 +99,11 @@ export class CommitReceiver {
     const { commit, address, facts } = received;
     this.#checkSignature(received);
     const ids = {
-      rootBlock: this.#blocks.nameBlock(commit.root, BlockKind.root),
-      headsBlock: commit.heads && this.#blocks.nameBlock(commit.heads, BlockKind.root),
+      rootBlock: this.#blocks.nameRoot(commit.root),
+      headsBlock: commit.heads && this.#blocks.nameHeads(commit.heads),
     };
     for (const map of commit.maps) {
-      if (map !== undefined) this.#blocks.nameBlock(map, BlockKind.map);
+      if (map !== undefined) this.#blocks.nameMap(map);
     }
     const parents = this.#parentsOf(received);
     checkSuccession(commit, parents);

@@ -20,7 +20,7 @@ import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header
 import { isRegaliaError, malformed } from '../ground/errors.js';
 import { decodeMap } from '../log/maps.js';
 import type { Rules } from '../streams/rule.js';
-import { parseCheckedRoot, parseNode } from '../sync/block-traits.js';
+import { BARE, parseCheckedRoot, parseNode, RULED } from '../sync/block-traits.js';
 import { type CheckedNode, checkNode, type Reference } from '../tree/check-node.js';
 import type { Node } from '../tree/node.js';
 import { CHILD_INLINE, INLINE, inlineChild, readRecord } from '../tree/record.js';
@@ -422,7 +422,8 @@ function checkRootBlock(
     return layout;
   });
   checkAlgorithm('root', root.algorithm, address);
-  const traits = { kind: BlockKind.root, totals: totalsWithin(checked.totals) };
+  const level = rules === undefined ? BARE : RULED;
+  const traits = { kind: BlockKind.root, level, totals: totalsWithin(checked.totals) };
   return { ...treeFrame(address, root.node, checked, traits, rules, layout), root };
 }
 
@@ -475,7 +476,8 @@ function wantedOf(reference: Reference, id: number | undefined): Wanted {
     return { what: kind, kind: BlockKind.node, address, id, level, totals, last, previous };
   }
   if (kind === 'root') {
-    return { what: kind, kind: BlockKind.root, address, id, totals: reference.totals };
+    const { totals } = reference;
+    return { what: kind, kind: BlockKind.root, level: RULED, address, id, totals };
   }
   const { length, stream } = reference;
   if (kind === 'content') return { what: kind, address, id, length, stream, lastOfLevel: true };

@@ -25,6 +25,7 @@ import { History, type LogBounds, logKey } from '../log/history.js';
 import { lastPosition, moveOf, reflogPlace, reflogRows } from '../log/reflog.js';
 import { verifySignature } from '../log/signature.js';
 import { bucketsIn, endOfBucket } from '../reach/table-walk.js';
+import { BARE, RULED } from '../sync/block-traits.js';
 import {
   blockFault,
   type Fault,
@@ -336,9 +337,9 @@ function commitFault(kind: FaultKind, what: string, address: Address): Fault {
 
 function wantedBy({ entry, links }: StoredCommit): Wanted[] {
   const root = { what: 'root', kind: BlockKind.root } as const;
-  const wanted: Wanted[] = [{ ...root, address: links.root, id: entry.rootBlock }];
+  const wanted: Wanted[] = [{ ...root, level: RULED, address: links.root, id: entry.rootBlock }];
   if (links.heads !== undefined) {
-    wanted.unshift({ ...root, address: links.heads, id: entry.headsBlock });
+    wanted.unshift({ ...root, level: BARE, address: links.heads, id: entry.headsBlock });
   }
   const map = { what: 'map', kind: BlockKind.map, id: undefined } as const;
   for (const address of links.maps) if (address !== undefined) wanted.push({ ...map, address });

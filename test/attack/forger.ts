@@ -25,6 +25,7 @@ import type { Regalia } from '../../src/index.js';
 import { type Commit, commitAddress, encodeCommit, mapsBefore } from '../../src/log/commit.js';
 import { encodeMap, type MapRow } from '../../src/log/maps.js';
 import { scopeOf } from '../../src/store/bucket.js';
+import { defineRules, encodeRules } from '../../src/streams/rule.js';
 import { encodeHeader, FrameType, type PackHeader } from '../../src/sync/pack-format.js';
 import { NATURAL } from '../../src/tree/boundary.js';
 import { type FreshChild, Items } from '../../src/tree/items.js';
@@ -63,11 +64,14 @@ interface Ground {
   readonly head?: { readonly address: Address; readonly commit: Commit } | undefined;
 }
 
-/** A bucket of nobody, and no rules. */
+/** A bucket of nobody. */
 export const NOWHERE: Ground = {
   bucket: new Uint8Array(16).fill(0xb0),
-  rules: new Uint8Array(0),
+  rules: encodeRules(defineRules()),
 };
+
+/** The rules of a tree of heads: none. */
+export const NO_RULES: Uint8Array = new Uint8Array(0);
 
 interface PackLies extends Partial<PackHeader> {
   /** The branch of the one want, which is the commit that was forged last. */
@@ -198,8 +202,8 @@ export class Forger {
       return encodeRecord(utf8Bytes(hex(bucket)), { ...parts, child: NO_CHILD });
     });
     const [first] = records;
-    if (first === undefined) return this.rootOf(NO_CHILD, new Uint8Array(0)).address;
-    return this.rootOf(this.inlineMap(records), new Uint8Array(0)).address;
+    if (first === undefined) return this.rootOf(NO_CHILD, NO_RULES).address;
+    return this.rootOf(this.inlineMap(records), NO_RULES).address;
   }
 
   /** The chain of a map of moves; its last block is named by a commit. */

@@ -13,7 +13,16 @@ import { commitAddress } from '../../src/log/commit.js';
 import { encodeFrame, type FrameType } from '../../src/sync/pack-format.js';
 import type { FreshChild } from '../../src/tree/items.js';
 import { type BlockPart, inlinePart, METADATA, REFERENCED } from '../../src/tree/record.js';
-import { bucketEntry, entry, Forger, NOWHERE, named, plain, plains } from '../attack/forger.js';
+import {
+  bucketEntry,
+  entry,
+  Forger,
+  NO_RULES,
+  NOWHERE,
+  named,
+  plain,
+  plains,
+} from '../attack/forger.js';
 import { noise } from '../store/setup.js';
 import { bare, importInto, visibleRows } from './setup.js';
 
@@ -193,7 +202,7 @@ t.test('heads must name known commits of the buckets that they stand for', async
       const many = [entry(digits, streams)];
       for (let i = 0; i < 20; i++) many.push(entry(`${digits}${i + 10}`, streams));
       const some = digits.length > 32 ? many : many.slice(0, 1);
-      const heads = forge.rootOver(forge.leaf(some)).address;
+      const heads = forge.rootOver(forge.leaf(some), {}, NO_RULES).address;
       forge.commit(root, { heads });
     };
   t.equal(await outcome(headsOf(hex(INNER), INNER)), 'accepted');

@@ -32,11 +32,14 @@ import { forge, type Sample, scrub } from './setup.js';
 /** What a commit made by hand is on top of the head. */
 interface Forged {
   readonly edit?: ((tree: Tree, writers: Writers, core: Core) => EntryEdit) | undefined;
+  /** Other rules of the bucket. */
+  readonly rules?: Uint8Array;
   readonly map?: (writers: Writers) => Address | undefined;
   readonly mapsBefore?: (head: Address) => Commit['mapsBefore'];
 }
 
-async function append(store: Regalia, { edit, map, mapsBefore: before }: Forged): Promise<string> {
+async function append(store: Regalia, forged: Forged): Promise<string> {
+  const { edit, rules, map, mapsBefore: before } = forged;
   const { core, line } = scopeOf(store);
   const sample: Pick<Sample, 'core' | 'engine' | 'head'> = {
     core,
@@ -47,8 +50,9 @@ async function append(store: Regalia, { edit, map, mapsBefore: before }: Forged)
   await core.blocks.reserve(100);
   const writers = new Writers(core.cache, core.blocks);
   const tree = core.treeOf(head.address);
-  const change = edit?.(tree, writers, core);
-  const steps = change && new TreeEdit(core.cache, writers.for).rootSteps(tree.root, change);
+  const change = edit?.(tree, writers, core) ?? (rules && UNCHANGED);
+  const from = { ...tree.root, rules: rules ?? tree.root.rules };
+  const steps = change && new TreeEdit(core.cache, writers.for).rootSteps(from, change);
   const root = steps && finishSteps(steps);
   const address = map?.(writers);
   await core.engine.write((batch) => writers.blocks.emit(batch), 'none');
@@ -61,6 +65,9 @@ async function append(store: Regalia, { edit, map, mapsBefore: before }: Forged)
   });
   return forge(sample, make, root?.id);
 }
+
+/** Of the top: nothing but its root is written. */
+const UNCHANGED: EntryEdit = editAt([], { clear: false, streams: [] });
 
 function edited(key: string, stream: string, part: StreamPart): EntryEdit {
   return editAt(parseKey(key), { clear: false, streams: [{ stream, part }] });
@@ -294,4 +301,10 @@ t.test('sound streams of every encoding have no fault', async (t) => {
     tx.put('/full/below', 'data', { a: 1 });
   });
   t.same(await faultsOf(store), []);
+});
+
+t.test('a root without rules is found', async (t) => {
+  await using store = await filled();
+  await append(store, { rules: new Uint8Array(0) });
+  t.match(await faultsOf(store), [{ kind: 'structure', what: /reference to it promises/ }]);
 });
