@@ -15,7 +15,7 @@ import { Tree } from '../tree/lookup.js';
 import type { Node } from '../tree/node.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { NodeWriter } from '../tree/node-writer.js';
-import { findStream, INLINE } from '../tree/record.js';
+import { CHILD_NONE, INLINE, readRecord } from '../tree/record.js';
 import { NO_NAME, type RootRef, totalsOf, writeEmptyRoot } from '../tree/root.js';
 import { MapScan } from '../tree/scan.js';
 import { finishSteps } from '../tree/steps.js';
@@ -87,9 +87,12 @@ export function* changedHeads(
 export function readHead(node: Node, index: number): Head {
   const name = node.nameText(index);
   const bucket = unhex(name);
-  const stream = findStream(node, index, COMMIT_STREAM);
+  const { shape, streams, child } = readRecord(node, index);
+  const [stream] = streams;
   const isId = bucket?.length === BUCKET_ID_LENGTH && name === hex(bucket);
-  if (isId && stream?.form === INLINE && isAddress(stream.bytes)) {
+  const isAlone =
+    streams.length === 1 && shape.names[0] === COMMIT_STREAM && child.form === CHILD_NONE;
+  if (isId && isAlone && stream?.form === INLINE && isAddress(stream.bytes)) {
     return { bucket, commit: stream.bytes.slice() };
   }
   throw malformed('heads', 0, 'a bucket id and the address of a commit', name.slice(0, 100));

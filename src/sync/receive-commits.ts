@@ -6,6 +6,7 @@
  * Like blocks, a commit that nothing has named yet is pending; at the end only wanted ones may be.
  */
 import { type Address, addressKey, addressOf, addressText } from '../blocks/address.js';
+import { bucketsMoved, headsFault, TwinCheck } from '../canonical/heads.js';
 import { checkStampMade, stampWork } from '../canonical/stamps.js';
 import { checkMapsBefore, checkSuccession } from '../canonical/succession.js';
 import { equalBytes, hex } from '../ground/bytes.js';
@@ -13,10 +14,13 @@ import { badSignature, malformed, type RegaliaError } from '../ground/errors.js'
 import { PENDING_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { type Commit, decodeCommit, encodeCommit } from '../log/commit.js';
+import type { HeadsRef } from '../log/heads.js';
 import type { History } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
 import { type CommitRef, walkHeads } from '../reach/commit-walk.js';
+import { type Spot, Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
+import type { Steps } from '../tree/steps.js';
 import type { ImportStage } from './import-stage.js';
 import { type CommitFacts, readCommit, readCommitFlags } from './pack-format.js';
 import type { BlockReceiver } from './receive-blocks.js';
@@ -47,6 +51,7 @@ export class CommitReceiver {
   readonly #options: CommitReceiverOptions;
   readonly #budget: WorkBudget;
   readonly #pending = new Map<string, Address>();
+  readonly #twins: TwinCheck;
   /** Commits with parents that are missing here. */
   cut = 0;
 
@@ -62,6 +67,7 @@ export class CommitReceiver {
     this.#stage = stage;
     this.#blocks = blocks;
     this.#cache = cache;
+    this.#twins = new TwinCheck(cache);
     this.#budget = budget;
     this.#options = options;
   }
@@ -110,6 +116,7 @@ export class CommitReceiver {
     checkMapsBefore(commit, parents);
     yield* this.#checkStamp(received, parents);
     if (this.#options.nested) yield* this.#checkHeads({ commit, ...ids }, parents);
+    yield* this.#checkBuckets({ commit, ...ids }, parents[0]);
     // One that came again is pending still, or was named before.
     if (this.#stage.has(address) || this.#history.entry(address) !== undefined) return;
     if (this.#pending.size >= PENDING_MAX) {
@@ -149,6 +156,28 @@ export class CommitReceiver {
     return known;
   }
 
+  /** The heads are those of the tree, and no bucket is at two keys: by what the parent has not. */
+  *#checkBuckets(ref: CommitRef, parent: CommitRef | undefined): Generator<undefined, void> {
+    const cache = this.#cache;
+    const before = parent && topOf(cache, parent);
+    const moved = yield* this.#steps(bucketsMoved(cache, before, topOf(cache, ref)));
+    const rootOf = (address: Address): Address | undefined => this.find(address)?.commit.root;
+    const heads = headsFault({ cache, rootOf }, moved, parent && headsOf(parent), headsOf(ref));
+    const twins = this.#twins.fault(ref.commit.bucket, moved, before);
+    const fault = (yield* this.#steps(heads)) ?? (yield* this.#steps(twins));
+    if (fault !== undefined) throw refused('the heads of the buckets of its tree', fault);
+  }
+
+  /** Steps through trees, each counted. */
+  *#steps<T>(steps: Steps<T>): Generator<undefined, T> {
+    for (;;) {
+      const step = steps.next();
+      if (step.done === true) return step.value;
+      this.#budget.spend(STEP_WORK);
+      yield undefined;
+    }
+  }
+
   /** Each head that the parents do not have is a known commit of the bucket that it stands for. */
   *#checkHeads(ref: CommitRef, bases: readonly CommitRef[]): Generator<undefined, void> {
     for (const step of walkHeads({ cache: this.#cache }, ref, { bases })) {
@@ -165,6 +194,17 @@ export class CommitReceiver {
       throw refused(`a commit of bucket ${hex(step.bucket)}`, `one of ${hex(head.commit.bucket)}`);
     }
   }
+}
+
+/** The work of a step through trees, in nodes of stamps. */
+const STEP_WORK = 20;
+
+function topOf(cache: NodeCache, { commit, rootBlock }: CommitRef): Spot {
+  return Tree.load(cache, rootBlock, commit.root).top;
+}
+
+function headsOf({ commit: { heads }, headsBlock: id }: CommitRef): HeadsRef | undefined {
+  return heads && { address: heads, id };
 }
 
 function readFrame(body: Uint8Array): Received {

@@ -8,7 +8,7 @@
  *                 contradicts what names it
  *     layout      a stream that lies where the rules of its bucket do not have it
  *     encoding    a stream whose bytes do not follow the encoding of its rule
- *     bucket      a commit with one bucket at two keys
+ *     bucket      a commit with one bucket at two keys, or with heads that its tree does not have
  *     map         a commit's map that cannot be: it contradicts the trees, or is not the one map of
  *                 what it says
  *     link        a block that is here, but not where the local id beside a reference says

@@ -1,17 +1,21 @@
 /**
- * Scrubs where buckets are: each is at one key of a commit's tree, at whatever depth.
+ * Scrubs where buckets are: each is at one key of a commit's tree, at whatever depth; and the
+ * commit's heads are those of the buckets directly within, with their roots.
  *
  * Only what changed since the commit's first parent is looked at: a bucket that came to a key must
  * be new altogether, or have left another key, or not have been in the parent's tree. Where the
  * heads and the number of buckets are the parent's, none came.
  */
-import { sameAddress } from '../blocks/address.js';
+import { type Address, sameAddress } from '../blocks/address.js';
+import { bucketsMoved, headsFault } from '../canonical/heads.js';
 import { isRegaliaError } from '../ground/errors.js';
+import type { HeadsRef } from '../log/heads.js';
 import { bucketChanges } from '../merge/buckets.js';
 import { keyText, parseKey } from '../tree/key.js';
 import type { Spot } from '../tree/lookup.js';
 import { CHILD_NONE, recordChild } from '../tree/record.js';
-import { blockFault, type Fault } from './fault.js';
+import type { Steps } from '../tree/steps.js';
+import { blockFault, ROW_COST, type Step } from './fault.js';
 import type { State, Trees } from './trees.js';
 
 /** The names of a key, as texts. */
@@ -26,18 +30,34 @@ export class BucketScrub {
     this.#trees = trees;
   }
 
-  /** What is wrong with a commit that has buckets. What cannot be read is reported by others. */
-  *faults(state: State, parent: State | undefined): Generator<Fault, void> {
+  /**
+   * What is wrong with a commit that has buckets, or heads. What cannot be read is reported by
+   * others. `rootOf` gives the root of a commit that is here.
+   */
+  *faults(
+    state: State,
+    parent: State | undefined,
+    rootOf: (commit: Address) => Address | undefined,
+  ): Generator<Step, void> {
     const { address } = state;
     try {
       const before = parent && this.#trees.of(parent).top;
       const after = this.#trees.of(state).top;
-      if (sameHeads(state, parent) && bucketsOf(before) === bucketsOf(after)) return;
-      for (const [bucket, keys] of this.#twins(before, after)) {
+      const mayHaveTwins = !sameHeads(state, parent) || bucketsOf(before) !== bucketsOf(after);
+      let twins = 0;
+      for (const [bucket, keys] of mayHaveTwins ? this.#twins(before, after) : []) {
+        twins++;
         const [one, other] = keys.map((key) => parseKey(key));
         const what = `bucket ${bucket} is at ${keyText(one ?? [])} as well`;
         yield blockFault('bucket', what, { address, names: other, commit: address }, false);
       }
+      if (twins > 0) return;
+      const { cache } = this.#trees;
+      const moved = yield* counted(bucketsMoved(cache, before, after));
+      const heads = headsFault({ cache, rootOf }, moved, headsOf(parent), headsOf(state));
+      const fault = yield* counted(heads);
+      if (fault === undefined) return;
+      yield blockFault('bucket', `it has ${fault}`, { address, commit: address }, false);
     } catch (error) {
       if (!isRegaliaError(error)) throw error;
     }
@@ -72,6 +92,19 @@ export class BucketScrub {
     }
     return keys;
   }
+}
+
+/** Steps, each for its cost. */
+function* counted<T>(steps: Steps<T>): Generator<Step, T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    yield ROW_COST;
+  }
+}
+
+function headsOf(state: State | undefined): HeadsRef | undefined {
+  return state?.heads && { address: state.heads, id: undefined };
 }
 
 function sameHeads({ heads }: State, parent: State | undefined): boolean {

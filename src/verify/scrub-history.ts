@@ -146,10 +146,18 @@ export class HistoryScrub {
     buckets: number,
   ): Generator<Step, void> {
     const commit = stateOf(stored);
-    if (buckets > 0) yield* this.#buckets.faults(commit, parents[0]?.state);
+    if (buckets > 0 || commit.heads !== undefined) {
+      const rootOf = (head: Address): Address | undefined => this.#rootOf(head);
+      yield* this.#buckets.faults(commit, parents[0]?.state, rootOf);
+    }
     for (const [i, map] of stored.links.maps.entries()) {
       if (map !== undefined) yield* this.#maps.faults(map, commit, parents[i]?.state);
     }
+  }
+
+  #rootOf(address: Address): Address | undefined {
+    const stored = this.#stored(address);
+    return typeof stored === 'string' ? undefined : stored.links.root;
   }
 
   #stored(address: Address): StoredCommit | string {

@@ -178,13 +178,19 @@ t.test('what is a hole, a chunk or a content alone must be so', async (t) => {
   t.match(await outcome(content(100, 65_636)), /65536 zeros/, 'zeros in the place of a hole');
 });
 
+/** A first commit of the bucket within. */
+function commitIn(forge: Forger, root: Uint8Array): Uint8Array {
+  return forge.commit(root, { bucket: INNER });
+}
+
 t.test('a bucket whose sums are not those of its root is refused', async (t) => {
   const within =
     (entries: number): Build =>
     (forge) => {
       const root = forge.rootOver(forge.leaf(plains('a')));
       const leaf = forge.leaf([bucketEntry('in', INNER, root, { entries }), ...plains('z')]);
-      forge.commit(forge.rootOver(leaf).address);
+      const heads = forge.heads([{ bucket: INNER, commit: commitIn(forge, root.address) }]);
+      forge.commit(forge.rootOver(leaf).address, { heads });
     };
   t.equal(await outcome(within(60)), 'accepted');
   t.match(await outcome(within(61)), /sums of its root/);
@@ -194,7 +200,9 @@ t.test('heads must name known commits of the buckets that they stand for', async
   const headsOf =
     (digits: string, bucket: Uint8Array, known = true): Build =>
     (forge) => {
-      const root = forge.rootOver(forge.leaf(plains('a'))).address;
+      const within = forge.rootOver(forge.leaf(plains('a')));
+      const top = forge.leaf([bucketEntry('in', INNER, within), ...plains('z')]);
+      const root = within.address;
       const inner = known
         ? forge.commit(root, { bucket })
         : commitAddress(forge.commitOf(root, { bucket }));
@@ -203,7 +211,7 @@ t.test('heads must name known commits of the buckets that they stand for', async
       for (let i = 0; i < 20; i++) many.push(entry(`${digits}${i + 10}`, streams));
       const some = digits.length > 32 ? many : many.slice(0, 1);
       const heads = forge.rootOver(forge.leaf(some), {}, NO_RULES).address;
-      forge.commit(root, { heads });
+      forge.commit(forge.rootOver(top).address, { heads });
     };
   t.equal(await outcome(headsOf(hex(INNER), INNER)), 'accepted');
   t.match(await outcome(headsOf(hex(INNER), NOWHERE.bucket)), /a commit of bucket/);
