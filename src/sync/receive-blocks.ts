@@ -150,6 +150,14 @@ export class BlockReceiver {
     return this.#name(address, ({ kind }) => agree(address, kind === BlockKind.map, 'a map'));
   }
 
+  /** The plain bytes of a block of a map, which came with what names it. */
+  readMap(address: Address): Uint8Array {
+    const known = this.#find(address);
+    if (known === undefined) throw absent(address);
+    const { bytes, start, plainLength } = this.#blocks.read(known.id, address, 'map');
+    return bytes.slice(start, start + plainLength);
+  }
+
   nameRoot(address: Address): number {
     return this.#name(address, (known) => agreeBucketRoot(address, known));
   }

@@ -7,6 +7,7 @@
  */
 import { type Address, addressKey, addressOf, addressText } from '../blocks/address.js';
 import { bucketsMoved, headsFault, TwinCheck } from '../canonical/heads.js';
+import { mapFault } from '../canonical/maps.js';
 import { checkStampMade, stampWork } from '../canonical/stamps.js';
 import { checkMapsBefore, checkSuccession } from '../canonical/succession.js';
 import { equalBytes, hex } from '../ground/bytes.js';
@@ -18,7 +19,7 @@ import type { HeadsRef } from '../log/heads.js';
 import type { History } from '../log/history.js';
 import { verifySignature } from '../log/signature.js';
 import { type CommitRef, walkHeads } from '../reach/commit-walk.js';
-import { type Spot, Tree } from '../tree/lookup.js';
+import { Tree } from '../tree/lookup.js';
 import type { NodeCache } from '../tree/node-cache.js';
 import type { Steps } from '../tree/steps.js';
 import type { ImportStage } from './import-stage.js';
@@ -117,6 +118,7 @@ export class CommitReceiver {
     yield* this.#checkStamp(received, parents);
     if (this.#options.nested) yield* this.#checkHeads({ commit, ...ids }, parents);
     yield* this.#checkBuckets({ commit, ...ids }, parents[0]);
+    yield* this.#checkMaps({ commit, ...ids });
     // One that came again is pending still, or was named before.
     if (this.#stage.has(address) || this.#history.entry(address) !== undefined) return;
     if (this.#pending.size >= PENDING_MAX) {
@@ -159,13 +161,28 @@ export class CommitReceiver {
   /** The heads are those of the tree, and no bucket is at two keys: by what the parent has not. */
   *#checkBuckets(ref: CommitRef, parent: CommitRef | undefined): Generator<undefined, void> {
     const cache = this.#cache;
-    const before = parent && topOf(cache, parent);
-    const moved = yield* this.#steps(bucketsMoved(cache, before, topOf(cache, ref)));
+    const before = parent && treeOf(cache, parent).top;
+    const after = treeOf(cache, ref).top;
+    const moved = yield* this.#steps(bucketsMoved(cache, before, after));
     const rootOf = (address: Address): Address | undefined => this.find(address)?.commit.root;
     const heads = headsFault({ cache, rootOf }, moved, parent && headsOf(parent), headsOf(ref));
     const twins = this.#twins.fault(ref.commit.bucket, moved, before);
     const fault = (yield* this.#steps(heads)) ?? (yield* this.#steps(twins));
     if (fault !== undefined) throw refused('the heads of the buckets of its tree', fault);
+  }
+
+  /** What its maps say is so in its tree, and in that of each parent that is here. */
+  *#checkMaps(ref: CommitRef): Generator<undefined, void> {
+    const { maps, parents } = ref.commit;
+    for (const [i, map] of maps.entries()) {
+      if (map === undefined) continue;
+      const parent = this.find(parents[i] as Address);
+      const [before, after] = [parent && treeOf(this.#cache, parent), treeOf(this.#cache, ref)];
+      const read = (at: Address): Uint8Array => this.#blocks.readMap(at);
+      const steps = mapFault(map, read, before, after, MAP_LIMITS);
+      const fault = yield* this.#steps(steps);
+      if (fault !== undefined) throw refused('maps that can be, in one spelling', fault.what);
+    }
   }
 
   /** Steps through trees, each counted. */
@@ -199,8 +216,11 @@ export class CommitReceiver {
 /** The work of a step through trees, in nodes of stamps. */
 const STEP_WORK = 20;
 
-function topOf(cache: NodeCache, { commit, rootBlock }: CommitRef): Spot {
-  return Tree.load(cache, rootBlock, commit.root).top;
+/** Longer maps are not asked whether each row is needed: that is one long step. */
+const MAP_LIMITS = { idleRowsMax: 2_048 };
+
+function treeOf(cache: NodeCache, { commit, rootBlock }: CommitRef): Tree {
+  return Tree.load(cache, rootBlock, commit.root);
 }
 
 function headsOf({ commit: { heads }, headsBlock: id }: CommitRef): HeadsRef | undefined {

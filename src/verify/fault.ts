@@ -25,6 +25,7 @@ import { hex } from '../ground/bytes.js';
 import { isRegaliaError } from '../ground/errors.js';
 import { utf8Text } from '../ground/text.js';
 import { keyText, type Names } from '../tree/key.js';
+import type { Steps } from '../tree/steps.js';
 
 /** What is wrong: see the table in the guide. */
 export type FaultKind =
@@ -84,6 +85,15 @@ export type Step = Fault | number;
 
 /** What a row costs beside its bytes, in bytes read. */
 export const ROW_COST = 256;
+
+/** Steps, each at a cost. */
+export function* stepsFor<T>(cost: number, steps: Steps<T>): Generator<Step, T> {
+  for (;;) {
+    const step = steps.next();
+    if (step.done === true) return step.value;
+    yield cost;
+  }
+}
 
 export function blockFault(
   kind: FaultKind,

@@ -14,8 +14,7 @@ import { bucketChanges } from '../merge/buckets.js';
 import { keyText, parseKey } from '../tree/key.js';
 import type { Spot } from '../tree/lookup.js';
 import { CHILD_NONE, recordChild } from '../tree/record.js';
-import type { Steps } from '../tree/steps.js';
-import { blockFault, ROW_COST, type Step } from './fault.js';
+import { blockFault, ROW_COST, type Step, stepsFor } from './fault.js';
 import type { State, Trees } from './trees.js';
 
 /** The names of a key, as texts. */
@@ -53,9 +52,9 @@ export class BucketScrub {
       }
       if (twins > 0) return;
       const { cache } = this.#trees;
-      const moved = yield* counted(bucketsMoved(cache, before, after));
+      const moved = yield* stepsFor(ROW_COST, bucketsMoved(cache, before, after));
       const heads = headsFault({ cache, rootOf }, moved, headsOf(parent), headsOf(state));
-      const fault = yield* counted(heads);
+      const fault = yield* stepsFor(ROW_COST, heads);
       if (fault === undefined) return;
       yield blockFault('bucket', `it has ${fault}`, { address, commit: address }, false);
     } catch (error) {
@@ -91,15 +90,6 @@ export class BucketScrub {
       keys.set(bucket, after);
     }
     return keys;
-  }
-}
-
-/** Steps, each for its cost. */
-function* counted<T>(steps: Steps<T>): Generator<Step, T> {
-  for (;;) {
-    const step = steps.next();
-    if (step.done === true) return step.value;
-    yield ROW_COST;
   }
 }
 

@@ -217,34 +217,26 @@ t.test(
 
 // What came before.
 
-t.test(
-  'a map of moves that could not have been is refused',
-  { todo: 'the rows of a map are not compared with the trees' },
-  async (t) => {
-    const rows = {
-      'from where nothing was': { from: '/nowhere', to: '/a', returned: false },
-      'to where nothing is': { from: '/a', to: '/nowhere', returned: false },
-    };
-    for (const [what, row] of Object.entries(rows)) {
-      const { store, forger } = await victim();
-      const root = treeOf(forger, 'a');
-      forger.commit(root, { maps: [forger.map([row])] });
-      t.ok(await isRefused(store, forger.pack()), what);
-    }
-  },
-);
-
-t.test(
-  'a map that moves one entry to two places is refused',
-  { todo: 'the rows of a map are not compared with each other' },
-  async (t) => {
+t.test('a map of moves that could not have been is refused', async (t) => {
+  const rows = {
+    'from where nothing was': { from: '/nowhere', to: '/a', returned: false },
+    'to where nothing is': { from: '/a', to: '/nowhere', returned: false },
+  };
+  for (const [what, row] of Object.entries(rows)) {
     const { store, forger } = await victim();
-    const root = treeOf(forger, 'b', 'c');
-    const rows = ['/b', '/c'].map((to) => ({ from: '/a', to, returned: false }));
-    forger.commit(root, { maps: [forger.map(rows)] });
-    t.ok(await isRefused(store, forger.pack()));
-  },
-);
+    const root = treeOf(forger, 'a');
+    forger.commit(root, { maps: [forger.map([row])] });
+    t.ok(await isRefused(store, forger.pack()), what);
+  }
+});
+
+t.test('a map that moves one entry to two places is refused', async (t) => {
+  const { store, forger } = await victim();
+  const root = treeOf(forger, 'b', 'c');
+  const rows = ['/b', '/c'].map((to) => ({ from: '/a', to, returned: false }));
+  forger.commit(root, { maps: [forger.map(rows)] });
+  t.ok(await isRefused(store, forger.pack()));
+});
 
 t.test('a parent of another bucket is refused', async (t) => {
   const { store, forger } = await victim();
