@@ -229,6 +229,7 @@ export class LmdbEnvironment {
       }
     };
     try {
+      tables.checkMap();
       await this.#inTime(tables.root.transaction(body));
       tables.ended();
       // Part of the puts may have been committed.
@@ -274,7 +275,9 @@ export class LmdbEnvironment {
         job.ended = { error };
         continue;
       }
-      tables.put(overlay);
+      const unfit = tables.refusal(overlay);
+      if (unfit === undefined) tables.put(overlay);
+      else job.ended = { error: unfit };
     }
     if (isAnyAllowed) tables.endPuts(durability);
   }

@@ -39,6 +39,8 @@ export class LatestTransaction {
   readonly #number = Buffer.alloc(8);
   /** The greatest number that this process knows of. */
   #seen = 0;
+  /** The last page in use, as of the last look. */
+  #lastPage = 0;
   /** Transactions in a row that did not follow the latest. */
   #misses = 0;
   /** The number of the last transaction of this process, if it changed nothing. */
@@ -64,7 +66,14 @@ export class LatestTransaction {
     const first = readU64(metas, META_NUMBER_AT);
     const second = readU64(metas, this.#pageBytes + META_NUMBER_AT);
     this.#seen = Math.max(this.#seen, first, second);
+    const newer = (first > second ? 0 : this.#pageBytes) + META_NUMBER_AT;
+    this.#lastPage = readU64(metas, newer - 8);
     return Math.max(first, second);
+  }
+
+  /** The bytes of the file that are in use, or were, as of the last look. */
+  get fileBytes(): number {
+    return (this.#lastPage + 1) * this.#pageBytes;
   }
 
   /** Whether a transaction that has begun follows the latest. If not it ends, to begin again. */

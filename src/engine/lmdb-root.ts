@@ -13,13 +13,11 @@ import { open } from 'lmdb';
 import { malformed } from '../ground/errors.js';
 import { BYTE_TABLES, INTEGER_TABLES, type Table } from './engine.js';
 import { MAX_READERS } from './lmdb-files.js';
+import { checkMachine, mapBytesFor } from './lmdb-machine.js';
 
 /** lmdb.h: MDB_NOMETASYNC; lmdb-js's: abortable, committed before it returns. */
 export const NO_META_SYNC = 0x4_0000;
 export const ON_THIS_THREAD = 3;
-
-/** The most bytes the file may ever grow to: address space, not memory. */
-const MAP_BYTES = 2 ** 40;
 
 export interface LmdbTable {
   /** The whole read buffer under a false length, spoilt by the next read: wrap it at once. */
@@ -42,6 +40,8 @@ export interface TablePages {
 }
 
 interface RootStats {
+  /** Bytes of the map. */
+  readonly mapSize: number;
   readonly pageSize: number;
   readonly lastPageNumber: number;
   readonly lastTxnId: number;
@@ -74,15 +74,16 @@ export async function commitErrorOf(error: unknown): Promise<unknown> {
   );
 }
 
-/** Opens, and creates where there is none, the environment in a folder. */
+/** Opens, and creates where there is none, the environment in a folder. As `checkMachine`. */
 export function openRoot(path: string, readOnly: boolean): LmdbRoot {
+  checkMachine(path, readOnly);
   const settings = {
     path,
     noSubdir: false,
     readOnly,
     overlappingSync: false,
     eventTurnBatching: false,
-    mapSize: MAP_BYTES,
+    mapSize: mapBytesFor(path),
     maxReaders: MAX_READERS,
     maxDbs: 16,
     encoding: 'binary' as const,

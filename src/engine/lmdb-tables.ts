@@ -10,11 +10,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { corrupt, errnoOf } from '../ground/errors.js';
+import { corrupt, errnoOf, mapFull, type RegaliaError } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
 import { type Durability, type EngineStats, type RowKey, TABLES, type Table } from './engine.js';
 import { type KeptRange, keepKey, keyOf } from './kept-keys.js';
 import { LatestTransaction } from './lmdb-latest.js';
+import { MAP_BYTES } from './lmdb-machine.js';
 import { DataFile } from './lmdb-place.js';
 import {
   type LmdbRoot,
@@ -50,6 +51,10 @@ const FOLD_SLICE_ROWS = 512;
 /** How often the log is looked for beside tables that others change, and the time in between. */
 const FOLLOW_TRIES = 30;
 const FOLLOW_PAUSE_MS = 1;
+/** What a row changes at most beside itself: a page of each level. */
+const PATH_BYTES = 16_384;
+/** The end of the map, which only the log and what deletes may use. */
+const KEPT_BYTES = 64 << 20;
 /** No records. */
 const NONE: Span = { above: 0, until: 0 };
 
@@ -69,6 +74,10 @@ export class LmdbTables {
   #isFlushed = false;
   /** Whether the transaction puts rows into the tables, and not into the log. */
   #isDirect = false;
+  /** Bytes of the map. */
+  readonly #mapBytes: number;
+  /** Bytes that the file may grow by with the transaction. */
+  #growth = 0;
   /** Bytes that the transaction puts into the log. */
   #stagedBytes = 0;
   /** Whether bodies run. */
@@ -86,7 +95,9 @@ export class LmdbTables {
     this.root = openRoot(path, readOnly);
     let latest: LatestTransaction | undefined;
     try {
-      latest = new LatestTransaction(path, this.root.getStats().pageSize, readOnly);
+      const { pageSize, mapSize } = this.root.getStats();
+      this.#mapBytes = mapSize;
+      latest = new LatestTransaction(path, pageSize, readOnly);
       latest.correct();
       this.latest = latest;
       this.byName = openTables(this.root, path);
@@ -111,6 +122,7 @@ export class LmdbTables {
   /** Before a read: reads and the log beside them are of one state. */
   begin(): void {
     if (this.#isWriting) return;
+    this.checkMap();
     this.byName.meta.ensureReadTxn();
     if (this.#stale !== 'no') this.#follow();
   }
@@ -186,22 +198,29 @@ export class LmdbTables {
 
   /** What is in no tree and no meta page is free; LMDB counts the entries of its free list. */
   stats(): EngineStats {
-    const { pageSize, lastPageNumber, root, free } = this.root.getStats();
+    const { pageSize, lastPageNumber } = this.root.getStats();
     const rows = {} as Record<Table, number>;
-    let used = 2 + pagesOf(root) + pagesOf(free);
-    for (const table of TABLES) {
-      used += pagesOf(this.#pages(table));
-      rows[table] = this.count(table);
-    }
-    const all = lastPageNumber + 1;
-    return { bytes: all * pageSize, freeBytes: Math.max(0, all - used) * pageSize, rows };
+    for (const table of TABLES) rows[table] = this.count(table);
+    const bytes = (lastPageNumber + 1) * pageSize;
+    return { bytes, freeBytes: this.#freeBytes(), rows };
   }
 
   // In a transaction.
 
+  /**
+   * Before a transaction, of reads too: where the map is small for want of address space, LMDB had
+   * better not map what others have made of the file. REGALIA_FULL.
+   */
+  checkMap(): void {
+    if (this.#mapBytes >= MAP_BYTES) return;
+    this.latest.look();
+    if (this.latest.fileBytes > this.#mapBytes) throw mapFull(this.path, this.#mapBytes);
+  }
+
   /** Does something while nobody else writes, in a transaction that follows the latest. */
   transaction(work: (number: number) => void, flags = ON_THIS_THREAD): void {
     let begun = false;
+    this.checkMap();
     // One that did not follow the latest ends empty.
     while (!begun) {
       try {
@@ -235,6 +254,7 @@ export class LmdbTables {
   beginPuts(isFlushed: boolean): void {
     this.hasPut = false;
     this.#stagedBytes = 0;
+    this.#growth = 0;
     this.#isFlushed = isFlushed;
     // A transaction that failed may have left something.
     this.log.unstage();
@@ -266,6 +286,27 @@ export class LmdbTables {
     } finally {
       this.#isWriting = false;
     }
+  }
+
+  /**
+   * Why what a body has put may not be: the file could outgrow the map, and LMDB would map it anew
+   * in the middle of the transaction. A part is left for the log, and for those who delete.
+   */
+  refusal({ changes, bytes, longest }: Overlay): RegaliaError | undefined {
+    if (longest === 0) return undefined;
+    const { fileBytes } = this.latest;
+    this.#growth += 2 * bytes + Math.min(changes.size * PATH_BYTES, fileBytes);
+    const kept = Math.min(KEPT_BYTES, this.#mapBytes / 4);
+    if (fileBytes + this.#growth + kept <= this.#mapBytes) return undefined;
+    // What was deleted leaves pages within the file.
+    return this.#freeBytes() >= this.#growth ? undefined : mapFull(this.path, this.#mapBytes);
+  }
+
+  #freeBytes(): number {
+    const { pageSize, lastPageNumber, root, free } = this.root.getStats();
+    const tables = TABLES.map((table) => pagesOf(this.#pages(table)));
+    const used = tables.reduce((sum, pages) => sum + pages, 2 + pagesOf(root) + pagesOf(free));
+    return Math.max(0, lastPageNumber + 1 - used) * pageSize;
   }
 
   /** Puts what a body has put and deleted. */

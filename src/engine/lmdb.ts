@@ -42,6 +42,7 @@ import { type EnvironmentOptions, LmdbEnvironment } from './lmdb-environment.js'
 import { lmdbError, readError } from './lmdb-errors.js';
 import { damaged, examineFile } from './lmdb-examine.js';
 import { backupTo, checkRoom, createGeneration, makeLockFile } from './lmdb-files.js';
+import { checkMachine } from './lmdb-machine.js';
 import { DataFile } from './lmdb-place.js';
 import type { Listed } from './recent-rows.js';
 
@@ -93,6 +94,7 @@ export async function openLmdb(folder: string, o: LmdbOptions = {}): Promise<Eng
 }
 
 function openEnvironment(path: string, id: string, options: EnvironmentOptions): LmdbEnvironment {
+  checkMachine(path, options.readOnly);
   examineFile(join(path, 'data.mdb'));
   if (!options.readOnly) makeLockFile(path);
   checkRoom(path, options.readOnly);

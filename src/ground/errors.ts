@@ -432,6 +432,14 @@ export function full(path: string, more: IoFacts = {}) {
   return new RegaliaError('REGALIA_FULL', `there is no room left at ${path}`, data, facts);
 }
 
+/** The file at `path` would outgrow its map of so many bytes, which is larger when it is opened. */
+export function mapFull(path: string, mapBytes: number) {
+  const size = `its map of ${mapBytes} bytes has no room left`;
+  const advice = 'close the store in this process and open it again for a larger one';
+  const message = `there is no room left at ${path}: ${size}; ${advice}`;
+  return new RegaliaError('REGALIA_FULL', message, { path });
+}
+
 /** A worker failed at `task` for that reason, and then the calling thread with `cause`. */
 export function workerFailed(task: string, reason: string, cause: unknown) {
   const message = `a worker failed to ${task}, and so did the calling thread: ${reason}`;

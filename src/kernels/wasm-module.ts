@@ -3,8 +3,9 @@
  *
  * A module has one memory of a fixed size, so a view of it stays valid. Its functions are
  * synchronous and are called from one thread: the memory is scratch that holds nothing between two
- * calls, tables apart. Where the runtime has no WebAssembly (`--jitless`), or the processor lacks
- * what the module needs, there is none: callers have a plain twin.
+ * calls, tables apart. Where the runtime has no WebAssembly (`--jitless`), the processor lacks what
+ * the module needs, or the process has not the ten gigabytes of address space that a memory takes,
+ * there is none: callers have a plain twin.
  */
 
 interface Runtime {
@@ -23,5 +24,10 @@ export function instantiate<E extends ModuleExports>(base64: string): E | undefi
   const runtime = (globalThis as { WebAssembly?: Runtime }).WebAssembly;
   const bytes = Buffer.from(base64, 'base64');
   if (runtime === undefined || !runtime.validate(bytes)) return undefined;
-  return new runtime.Instance(new runtime.Module(bytes)).exports as E;
+  try {
+    return new runtime.Instance(new runtime.Module(bytes)).exports as E;
+  } catch (error) {
+    if (!(error instanceof RangeError)) throw error;
+    return undefined;
+  }
 }

@@ -35,6 +35,7 @@ import {
   writeVolume,
 } from '../volumes/volume-folder.js';
 import { type ListedVolume, VolumeSet, type VolumeStatus } from '../volumes/volume-set.js';
+import { loadZstd } from '../volumes/zstd.js';
 import type { AddVolumeOptions, RemoveVolumeOptions, VolumeChange } from './options.js';
 
 const FIRST_VOLUME = 'volumes/1';
@@ -84,13 +85,14 @@ async function makeVolume(
   }, 'sync');
 }
 
-/** The home of a store's chunks. */
+/** The home of a store's chunks. REGALIA_IO where the codec can't be loaded. */
 export function openChunks(
   folder: string,
   engine: Engine,
   { replica }: Pick<Identity, 'replica'>,
   settings: Settings,
 ): ChunkStore {
+  loadZstd();
   const volumes = new VolumeSet(engine, { replica, folder, now: settings.now });
   const pool = new Pool({ workers: settings.workers });
   const chunks = new ChunkStore(engine, volumes, pool, settings.contentCacheBytes);

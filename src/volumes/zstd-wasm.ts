@@ -2,16 +2,17 @@
  * zstd as WebAssembly, for runtimes without it and for short chunks: Zstandard 1.5 as
  * @bokuweb/zstd-wasm ships it.
  *
- * Loaded at first use (3 ms), and synchronously, so that a read in the middle of synchronous code
- * can be decompressed: through Emscripten's hook for how to instantiate, and the file that the
- * package's entry loads, since the entry can only be awaited and makes a context for each call. It
- * is no promise of the package, so its version is pinned. A context and a buffer each way live
- * as long as the thread: 16 KiB go 1.3 times faster in, 64 KiB of text 1.5 times out (measured).
+ * Loaded when a store is opened (3 ms), and synchronously, so that a read in the middle of
+ * synchronous code can be decompressed: through Emscripten's hook for how to instantiate, and the
+ * file that the package's entry loads, since the entry can only be awaited and makes a context for
+ * each call. It is no promise of the package, so its version is pinned. A context and a buffer each
+ * way live as long as the thread: 16 KiB go 1.3 times faster in, 64 KiB of text 1.5 times out
+ * (measured).
  */
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { assert } from '../ground/errors.js';
+import { assert, errnoOf, ioError, ioFailed } from '../ground/errors.js';
 
 /** What we use of WebAssembly, which the types of Node leave to those of browsers. */
 declare const WebAssembly: {
@@ -43,7 +44,10 @@ export class ZstdWasm {
   readonly #in: number;
   readonly #out: number;
 
-  /** Neither plain bytes nor frames may be longer than `bufferLength`. */
+  /**
+   * Neither plain bytes nor frames may be longer than `bufferLength`. REGALIA_IO where the package
+   * can't be read, and, with errno ENOMEM, where WebAssembly has no memory.
+   */
   constructor(bufferLength: number) {
     const module = loadModule();
     this.#module = module;
@@ -84,19 +88,43 @@ export function isTrap(error: unknown): boolean {
   return error instanceof WebAssembly.RuntimeError;
 }
 
+const PACKAGE = '@bokuweb/zstd-wasm';
+
 function loadModule(): ZstdModule {
+  try {
+    return startModule();
+  } catch (error) {
+    if (error instanceof RangeError) {
+      const why = 'there is no memory for WebAssembly, which takes ten gigabytes of address space';
+      const advice = 'raise the limit of this process (ulimit -v)';
+      const facts = { errno: 'ENOMEM', retryable: true, cause: error };
+      throw ioFailed(PACKAGE, 'load', `${why}: ${advice}`, facts);
+    }
+    if (errnoOf(error) === undefined) throw error;
+    throw ioError(error, PACKAGE, 'load');
+  }
+}
+
+function startModule(): ZstdModule {
   const require = createRequire(import.meta.url);
-  const folder = dirname(require.resolve('@bokuweb/zstd-wasm'));
+  const folder = dirname(require.resolve(PACKAGE));
   const file = join(folder, 'zstd.js');
   const { Module: module } = require(file) as { Module: ZstdModule };
   // The file can be started once only. Whoever loads it next, here or elsewhere, gets one of their
   // own.
   delete require.cache[file];
   const program = new WebAssembly.Module(readFileSync(join(folder, 'zstd.wasm')));
+  let failure: unknown;
   module.instantiateWasm = (imports, receive) => {
-    receive(new WebAssembly.Instance(program, imports));
+    try {
+      receive(new WebAssembly.Instance(program, imports));
+    } catch (error) {
+      // Thrown here it would be printed, and swallowed.
+      failure = error;
+    }
     return {};
   };
   module.init('zstd.wasm');
+  if (failure !== undefined) throw failure;
   return module;
 }

@@ -5,11 +5,11 @@
  *
  * The runtime makes a context for each call, WebAssembly keeps one: below 16 KiB it is faster even
  * where the other is there (512 B: 10 to 29 µs in and 2 to 12 µs out against 19 to 44 and 12 to 25;
- * 64 KiB of programs at level 3: 375 µs in, 112 µs out against 242 and 87; Node 24). Nothing is
- * loaded before the first call.
+ * 64 KiB of programs at level 3: 375 µs in, 112 µs out against 242 and 87; Node 24). The one in
+ * WebAssembly is loaded when a store is opened, or by the first call.
  */
 import zlib from 'node:zlib';
-import { attempt } from '../ground/errors.js';
+import { attempt, isRegaliaError, type RegaliaError } from '../ground/errors.js';
 import { BLOCK_BYTES_MAX } from '../ground/limits.js';
 import { ByteReader } from '../ground/reader.js';
 import { isTrap, ZstdWasm } from './zstd-wasm.js';
@@ -35,9 +35,32 @@ export function frameBound(plainLength: number): number {
 
 let loaded: ZstdWasm | undefined;
 
+/** Where WebAssembly had no memory: chunks are written as they are then. */
+let lack: RegaliaError | undefined;
+
+/** REGALIA_IO. */
 function wasm(): ZstdWasm {
   loaded ??= new ZstdWasm(frameBound(BLOCK_BYTES_MAX));
   return loaded;
+}
+
+/**
+ * Loads it, so that what it lacks shows when a store is opened. For want of memory nothing is
+ * compressed, and what is compressed cannot be read now. REGALIA_IO where its files can't be read.
+ */
+export function loadZstd(): void {
+  if (loaded !== undefined || lack !== undefined) return;
+  try {
+    wasm();
+  } catch (error) {
+    if (!isRegaliaError(error, 'REGALIA_IO') || error.data.errno !== 'ENOMEM') throw error;
+    lack = error;
+  }
+}
+
+function compressByWasm(plain: Uint8Array, level: number, most: number): Uint8Array | undefined {
+  loadZstd();
+  return loaded?.compress(plain, level, most);
 }
 
 /** One frame of at most `most` bytes, or undefined where that is too little. */
@@ -47,12 +70,12 @@ export function compressFrame(
   most: number,
   byRuntime: boolean = hasNativeZstd,
 ): Uint8Array | undefined {
-  if (!byRuntime || plain.length < NATIVE_FROM) return wasm().compress(plain, level, most);
+  if (!byRuntime || plain.length < NATIVE_FROM) return compressByWasm(plain, level, most);
   const parameter = native.constants.ZSTD_c_compressionLevel as number;
   const options = { chunkSize: plain.length, params: { [parameter]: level } };
   const made = native.zstdCompressSync?.(plain, options) as Buffer;
   const frame = new Uint8Array(made.buffer, made.byteOffset, made.length);
-  if (!isFrame(frame, plain.length)) return wasm().compress(plain, level, most);
+  if (!isFrame(frame, plain.length)) return compressByWasm(plain, level, most);
   return frame.length > most ? undefined : frame;
 }
 

@@ -35,7 +35,7 @@ function run(args: readonly string[], under: readonly string[] = []): Promise<Ru
   return new Promise((resolve) => {
     execFile(
       ...bare(program, ...rest),
-      { timeout: 10_000, killSignal: 'SIGKILL' },
+      { timeout: 60_000, killSignal: 'SIGKILL' },
       (error, stdout, stderr) => {
         const said = stdout
           .split('\n')
@@ -84,8 +84,7 @@ function toDo(isHere: boolean, program: string, todo: string): object {
   return isHere ? { ...SLOW, todo } : { skip: `needs ${program}` };
 }
 
-const SPACE = 'the engine maps a tebibyte, and dies where it can not';
-t.test('little address space ends in a code', toDo(limits, 'prlimit', SPACE), async (t) => {
+t.test('little address space ends in a code', on(limits, 'prlimit'), async (t) => {
   const place = await stored(t.testdir());
   const faults: string[] = [];
   for (const gib of [2, 4, 16, 64, 512]) {
@@ -95,18 +94,13 @@ t.test('little address space ends in a code', toDo(limits, 'prlimit', SPACE), as
   t.same(faults, []);
 });
 
-t.test(
-  '500 stores are open in one process',
-  { ...SLOW, todo: 'each maps a tebibyte: some seventy of them are the end of the process' },
-  async (t) => {
-    const { said, signal } = await run([t.testdir(), 'many', '500']);
-    t.equal(signal, null);
-    t.match(said, [{ outcome: 'done' }]);
-  },
-);
+t.test('500 stores are open in one process', SLOW, async (t) => {
+  const { said, signal } = await run([t.testdir(), 'many', '500']);
+  t.equal(signal, null);
+  t.match(said, [{ outcome: 'done' }]);
+});
 
-const FEW = 'nobody looks how many are free, and the engine dies of one too few';
-t.test('few descriptors end in a code', toDo(limits, 'prlimit', FEW), async (t) => {
+t.test('few descriptors end in a code', on(limits, 'prlimit'), async (t) => {
   const place = await stored(t.testdir());
   const faults: string[] = [];
   for (let free = 0; free < 12; free++) {
@@ -183,7 +177,7 @@ t.test(
   },
 );
 
-const DEADLY = 'the engine dies of what it did not expect while it opens';
+const DEADLY = 'lmdb-js uses what it has freed where LMDB fails within an open that could succeed';
 t.test(
   'a call that fails while it opens is no death',
   toDo(traces, 'strace', DEADLY),
