@@ -3,7 +3,7 @@
  * to is a line of JSON. Arguments: the folder, a verb, and a number.
  */
 import { execFileSync } from 'node:child_process';
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, cpSync, openSync, writeSync } from 'node:fs';
 import { isRegaliaError, Regalia } from '../../src/index.js';
 
 const [, , folder = '', verb = 'read', count = '0'] = process.argv;
@@ -67,11 +67,15 @@ async function starve(store: Regalia): Promise<void> {
   await write(store);
 }
 
-/** Opens so many stores at once. */
+/** Opens so many stores at once: copies of one, to be read. */
 async function many(count: number): Promise<void> {
   await attempt('many', async () => {
     const stores: Regalia[] = [];
-    for (let i = 0; i < count; i++) stores.push(await Regalia.open(`${folder}/${i}`));
+    await (await Regalia.open(`${folder}/0`)).close();
+    for (let i = 1; i < count; i++) cpSync(`${folder}/0`, `${folder}/${i}`, { recursive: true });
+    for (let i = 0; i < count; i++) {
+      stores.push(await Regalia.open(`${folder}/${i}`, { readOnly: true, workers: 0 }));
+    }
     for (const store of stores) await store.close();
   });
 }
