@@ -9,7 +9,7 @@
 import { sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { throwIfAborted } from '../ground/errors.js';
-import { type CommitInfo, commitInfo, nearestMapped } from '../log/commit.js';
+import { type CommitInfo, nearestMapped } from '../log/commit.js';
 import { changedHeads } from '../log/heads.js';
 import type { MapRow } from '../log/maps.js';
 import type { Cause } from '../log/reflog.js';
@@ -120,15 +120,11 @@ export async function commitTransaction(
   if (!fork.writers.blocks.isReady) await fork.writers.blocks.prepare();
   const attempt = new Attempt(tx, options);
   const head = await Lane.of(line).ask(attempt);
-  return resultOf(head, attempt.hasChanged);
+  return resultOf(line, head, attempt.hasChanged);
 }
 
-function resultOf(head: LocalCommit, changed: boolean): CommitResult {
-  const { commit, root, parents, stamp, time, actor, message, bucket } = commitInfo(
-    head.address,
-    head.commit,
-  );
-  return { commit, root, parents, stamp, time, actor, message, bucket, changed };
+function resultOf({ core }: Line, head: LocalCommit, changed: boolean): CommitResult {
+  return { ...core.history.info(head.address, head.commit), changed };
 }
 
 /** A transaction in its line's lane. */

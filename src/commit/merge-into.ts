@@ -7,7 +7,7 @@ import { type Address, sameAddress } from '../blocks/address.js';
 import type { Durability } from '../engine/engine.js';
 import { hex } from '../ground/bytes.js';
 import { assert, throwIfAborted } from '../ground/errors.js';
-import { type CommitInfo, commitInfo } from '../log/commit.js';
+import type { CommitInfo } from '../log/commit.js';
 import type { Actor } from '../log/signature.js';
 import { type Conflict, publicConflict } from '../merge/conflict.js';
 import type { Answer } from '../merge/resolve.js';
@@ -115,7 +115,7 @@ class Merging implements Asking {
   readonly #options: MergeOptions;
   readonly #merge: Merge;
   #writers: Writers;
-  #outcome: MergeOutcome | undefined;
+  #found: Found | undefined;
 
   constructor(
     line: Line,
@@ -134,10 +134,12 @@ class Merging implements Asking {
     this.#writers = new Writers(line.core.cache, line.core.blocks);
   }
 
-  /** Of the last plan. */
+  /** Of the last plan, once it is carried out. */
   get outcome(): MergeOutcome {
-    assert(this.#outcome !== undefined, 'a merge is planned before it is answered');
-    return this.#outcome;
+    assert(this.#found !== undefined, 'a merge is planned before it is answered');
+    const { commit, fastForward = false, ...rest } = this.#found;
+    const { history } = this.#line.core;
+    return { ...rest, fastForward, commit: history.info(commit.address, commit.commit) };
   }
 
   planNow(): undefined {}
@@ -209,19 +211,15 @@ class Merging implements Asking {
     const fresh = own.filter(({ address }) => !isKnown(line, address));
     const signatures = await builder.sign(fresh, options.signal);
     await this.#writers.blocks.prepare();
-    this.#report(outcome);
+    this.#found = outcome;
     const cause = this.#merge === replaced ? 'reset' : fastForward ? 'fast-forward' : 'merge';
     return { base: tip, built: { ...built, signatures }, cause, writers: [this.#writers] };
   }
 
   #unchanged(tip: Tip, outcome: Found): Plan {
     this.drop();
-    this.#report(outcome);
+    this.#found = outcome;
     return { base: tip, built: undefined, cause: 'merge', writers: [] };
-  }
-
-  #report({ commit, fastForward = false, ...rest }: Found): void {
-    this.#outcome = { ...rest, fastForward, commit: commitInfo(commit.address, commit.commit) };
   }
 }
 

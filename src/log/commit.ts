@@ -333,21 +333,30 @@ export interface CommitInfo {
   readonly stamp: string;
   /** Milliseconds since the epoch, by the committer's clock: information, never order. */
   readonly time: number;
-  /** The committer's Ed25519 public key, 64 hexadecimal digits; undefined where nobody signs. */
+  /**
+   * The committer's Ed25519 public key, 64 hexadecimal digits; undefined where no signature proves
+   * who it was.
+   */
   readonly actor: string | undefined;
   readonly message: string;
   /** The bucket's id, 32 hexadecimal digits. */
   readonly bucket: string;
 }
 
-export function commitInfo(address: Address, commit: Commit): CommitInfo {
+/** `signature` is the one that is kept beside the commit: it was checked before it was kept. */
+export function commitInfo(
+  address: Address,
+  commit: Commit,
+  signature: Uint8Array | undefined,
+): CommitInfo {
+  const actor = signature === undefined ? undefined : commit.actor;
   return {
     commit: addressText(address),
     root: addressText(commit.root),
     parents: commit.parents.map(addressText),
     stamp: formatEvent(commit.stamp),
     time: commit.timeMs,
-    actor: commit.actor === undefined ? undefined : hex(commit.actor),
+    actor: actor && hex(actor),
     message: commit.message,
     bucket: hex(commit.bucket),
   };

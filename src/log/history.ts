@@ -45,6 +45,8 @@ import {
   addressedCommit,
   BUCKET_ID_LENGTH,
   type Commit,
+  type CommitInfo,
+  commitInfo,
   decodeCommit,
   decodeCommitAs,
   encodeCommit,
@@ -114,17 +116,17 @@ export class History {
   }
 
   /**
-   * Appends a commit to its bucket's log; one that is there already is left as it is, and its entry
-   * returned. REGALIA_HORIZON where a parent is absent and `absentParents` is not given;
-   * REGALIA_STAMP where the stamp is not at or above each parent's of the same bucket;
-   * REGALIA_OPTION where a field is out of its limits.
+   * Appends a commit to its bucket's log; one that is there already is left as it is, but for a
+   * signature that it lacks, and its entry returned. REGALIA_HORIZON where a parent is absent and
+   * `absentParents` is not given; REGALIA_STAMP where the stamp is not at or above each parent's of
+   * the same bucket; REGALIA_OPTION where a field is out of its limits.
    */
   append(batch: Batch, commit: Commit, local: LocalFacts): LogEntry {
     checkLocal(local);
     const addressed = addressedCommit(commit);
     const { address } = addressed;
-    const existing = this.entry(address, batch);
-    if (existing !== undefined) return existing;
+    const existing = this.#stored(address, batch);
+    if (existing !== undefined) return this.#signed(batch, existing, local.signature);
     const parents = this.#parentsOf(commit, local, batch);
     for (const { entry } of parents) {
       const isOfBucket = equalBytes(entry.bucket, commit.bucket);
@@ -159,6 +161,17 @@ export class History {
     batch.put('log', key, sealRow('log', key, address));
     putBounds(batch, commit.bucket, { first: bounds.first, next: bounds.next + 1 });
     this.#commits.set(addressKey(address), commit);
+    return entry;
+  }
+
+  /** The entry of a commit that is there, with a signature that came later. */
+  #signed(batch: Batch, stored: StoredCommit, signature: Uint8Array | undefined): LogEntry {
+    const { deltas, body } = stored;
+    if (signature === undefined || stored.entry.signature !== undefined) return stored.entry;
+    const entry: LogEntry = { ...stored.entry, signature };
+    const row = sealEntry(entry, deltas, body);
+    batch.put('commits', entry.address, row);
+    this.#rows.set(addressKey(entry.address), { row, stored: { ...stored, entry } });
     return entry;
   }
 
@@ -208,6 +221,11 @@ export class History {
     if (near === undefined || far === undefined) return { spine, jump: parent.sequence, merges };
     const equalStrides = parent.spine - near.spine === near.spine - far.spine;
     return { spine, jump: equalStrides ? far.sequence : parent.sequence, merges };
+  }
+
+  /** What programs see of a commit that is here. */
+  info(address: Address, commit: Commit): CommitInfo {
+    return commitInfo(address, commit, this.entry(address)?.signature);
   }
 
   entry(address: Address, reads: Reads = this.#reads): LogEntry | undefined {

@@ -25,7 +25,7 @@ import {
 import { folder as folderKind, text } from '../ground/options.js';
 import { commitsBetween, commitsSince } from '../log/ancestry.js';
 import * as log from '../log/branches.js';
-import { type Commit, type CommitInfo, commitInfo } from '../log/commit.js';
+import type { Commit, CommitInfo } from '../log/commit.js';
 import type { Cause } from '../log/reflog.js';
 import type { Answer } from '../merge/resolve.js';
 import type { BucketRules } from '../streams/rule.js';
@@ -125,7 +125,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
   /** The head, or another commit. REGALIA_NOT_FOUND. */
   info(at?: At): CommitInfo {
     const { address, commit } = this.#at('at', at);
-    return commitInfo(address, commit);
+    return this.#scope.core.history.info(address, commit);
   }
 
   /** What the bucket promises of its streams, and who decides where two changed the same. */
@@ -235,7 +235,7 @@ export class Bucket<Streams extends StreamTypes<Streams> = AnyStreams> {
       if (!equalBytes(commit.bucket, bucket)) continue;
       if (names !== undefined && !this.#changed(address, commit, names)) continue;
       left--;
-      yield commitInfo(address, commit);
+      yield history.info(address, commit);
     }
   }
 

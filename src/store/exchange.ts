@@ -156,6 +156,7 @@ export async function receivePack(
       ...rest,
       bucket,
       check: checkTracking,
+      trusted: () => ownHeads(core.engine, bucket),
       publish: async ({ heads, isLast }, puts) => {
         let behind: LeftBranch[] = [];
         const publish = (batch: Batch, stored: Heads): readonly HeadStep[][] => {
@@ -180,6 +181,13 @@ export async function receivePack(
     .map(({ branch, commit }) => ({ name: branch, commit: addressText(commit) }));
   const counts = { commits, cut, blocks: count, bytes, contents, nested };
   return { bucket: hex(bucket), branches, left, ...counts };
+}
+
+/** What the branches name that are nobody else's. */
+function ownHeads(reads: Reads, bucket: Uint8Array): Address[] {
+  const heads: Address[] = [];
+  for (const { name, head } of branches(reads, bucket)) if (!isTracking(name)) heads.push(head);
+  return heads;
 }
 
 /** History as a write sees it. */

@@ -354,8 +354,9 @@ export interface ImportOptions extends PackLacks {
   /** Called with the bytes read so far. */
   readonly onProgress?: ((bytes: number) => void) | undefined;
   /**
-   * Whether commits that name an actor must be signed ('required'), or only right if they are
-   * ('checked', the default).
+   * Whether commits that name an actor must be signed ('required'), those that came here before and
+   * that no branch of this store's own has seen as well; or only right if they are ('checked', the
+   * default).
    */
   readonly signatures?: 'checked' | 'required' | undefined;
   /**

@@ -18,7 +18,7 @@ import { onAbort } from '../ground/abort.js';
 import { hex } from '../ground/bytes.js';
 import { attempt, throwIfAborted } from '../ground/errors.js';
 import { commitsBetween } from '../log/ancestry.js';
-import { type Commit, type CommitInfo, commitInfo } from '../log/commit.js';
+import type { Commit, CommitInfo } from '../log/commit.js';
 import { sameSubtree } from '../tree/equal.js';
 import { type Names, parseKey } from '../tree/key.js';
 import type { Tree } from '../tree/lookup.js';
@@ -258,7 +258,7 @@ class Feed {
       const keyed = trees === undefined ? this.#waiters : this.#keyed.changed(...trees);
       for (const waiter of new Set([...this.#plain, ...keyed])) {
         const own = found.get(waiter);
-        const info = commitInfo(address, commit);
+        const info = this.#scope.core.history.info(address, commit);
         if (own === undefined) found.set(waiter, [info]);
         else own.push(info);
       }
@@ -293,7 +293,7 @@ function* commitsOf(
 ): Generator<CommitInfo, void> {
   for (const { address, commit, trees } of newsOf(core, from, to)) {
     if (names && trees && sameSubtree(...trees, names)) continue;
-    yield commitInfo(address, commit);
+    yield core.history.info(address, commit);
   }
 }
 

@@ -16,15 +16,16 @@
  * stays before the trailer until all is published. A pack that lies leaves blocks that no commit
  * names, which collection frees.
  */
-import { addressKey, addressText } from '../blocks/address.js';
+import { type Address, addressKey, addressText } from '../blocks/address.js';
 import { BlockWriter } from '../blocks/block-writer.js';
 import type { Blocks } from '../blocks/blocks.js';
 import type { Batch, Engine } from '../engine/engine.js';
 import { equalBytes, hex } from '../ground/bytes.js';
-import { badPack, isRegaliaError, locked, notFound } from '../ground/errors.js';
+import { badPack, badSignature, isRegaliaError, locked, notFound } from '../ground/errors.js';
 import { BLOCK_BYTES_MAX, INDEX_PART_BYTES_MAX } from '../ground/limits.js';
 import { Pace, turn } from '../ground/pause.js';
 import { ByteReader } from '../ground/reader.js';
+import { commitsSince } from '../log/ancestry.js';
 import { checkRefName } from '../log/branches.js';
 import type { History } from '../log/history.js';
 import { NodeCache } from '../tree/node-cache.js';
@@ -94,6 +95,8 @@ export interface ImportOptions extends Lacking {
    * ('checked', the default).
    */
   readonly signatures?: 'checked' | 'required' | undefined;
+  /** With 'required', the heads whose history needs no signatures, once the pack has come. */
+  readonly trusted?: (() => readonly Address[]) | undefined;
   /** Throws where a pack with these branches is refused, before anything else of it is read. */
   readonly check?: ((wants: readonly Want[]) => void) | undefined;
   /**
@@ -154,6 +157,7 @@ export async function importPack(
     const opened = openPack(earlier?.header ?? (await reader.head()), context.history, options);
     return await exclusively(engine, hex(opened.progress.header), async () => {
       const complete = await new FrameReceiver(context, options, reader, opened).run();
+      if (options.signatures === 'required') await checkChains(context, options, complete);
       await publish(context, options, complete);
       return complete.result;
     });
@@ -458,13 +462,49 @@ class FrameReceiver {
     return {
       bucket,
       heads: wants,
-      commits: this.#stage.count,
+      commits: this.#stage.count - this.#commits.signed,
       cut: this.#commits.cut,
       blocks: this.#blocks.stored,
       bytes: this.#progress.trailer().length,
       contents,
       nested,
     };
+  }
+}
+
+/**
+ * REGALIA_SIGNATURE where a commit that came rests on one that was here already without the
+ * signature of the actor that it names. What this store's own branches have seen is trusted.
+ */
+async function checkChains(
+  { history }: ImportContext,
+  { trusted }: ImportOptions,
+  { stage, result }: CompletePack,
+): Promise<void> {
+  const pace = new Pace('import');
+  const signed = new Set<string>();
+  const onto = result.heads.map(({ commit }) => commit);
+  for (let from = 0, isLast = false; !isLast; ) {
+    const waiting = [...stage.inOrder(from, COMMIT_SLICE)];
+    isLast = waiting.length < COMMIT_SLICE;
+    from = (waiting.at(-1)?.sequence ?? 0) + 1;
+    for (const { address, commit, local } of waiting) {
+      if (local.signature !== undefined) signed.add(addressKey(address));
+      for (const parent of commit.parents) onto.push(parent);
+    }
+    if (pace.due()) await pace.rest();
+  }
+  const here = onto.filter((address) => history.entry(address) !== undefined);
+  try {
+    for (const { address, signature } of commitsSince(history, trusted?.() ?? [], here)) {
+      if (pace.due()) await pace.rest();
+      if (signature !== undefined || signed.has(addressKey(address))) continue;
+      const { actor } = history.commit(address);
+      if (actor !== undefined) throw badSignature(addressText(address), hex(actor));
+    }
+  } catch (error) {
+    if (isRegaliaError(error, 'REGALIA_SIGNATURE')) await stage.drop();
+    throw error;
   }
 }
 

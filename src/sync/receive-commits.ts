@@ -55,6 +55,8 @@ export class CommitReceiver {
   readonly #twins: TwinCheck;
   /** Commits with parents that are missing here. */
   cut = 0;
+  /** Commits that are here already, whose signature came now. */
+  signed = 0;
 
   constructor(
     history: History,
@@ -119,8 +121,13 @@ export class CommitReceiver {
     if (this.#options.nested) yield* this.#checkHeads({ commit, ...ids }, parents);
     yield* this.#checkBuckets({ commit, ...ids }, parents[0]);
     yield* this.#checkMaps({ commit, ...ids });
-    // One that came again is pending still, or was named before.
-    if (this.#stage.has(address) || this.#history.entry(address) !== undefined) return;
+    // One that came again is pending still, or was named before; a signature may be news.
+    if (this.#stage.has(address) || this.#history.entry(address) !== undefined) {
+      if (facts.signature === undefined || this.#signatureOf(address) !== undefined) return;
+      this.signed++;
+      this.#stage.put({ address, commit, local: { ...ids, ...facts } });
+      return;
+    }
     if (this.#pending.size >= PENDING_MAX) {
       throw refused(`at most ${PENDING_MAX} commits that nothing names yet`, 'more');
     }
@@ -135,6 +142,12 @@ export class CommitReceiver {
     yield undefined;
     checkStampMade(commit, parents, facts.absentParents?.height);
     yield undefined;
+  }
+
+  /** That of a commit which is known. */
+  #signatureOf(address: Address): Uint8Array | undefined {
+    const waiting = this.#stage.find(address);
+    return (waiting === undefined ? this.#history.entry(address) : waiting.local)?.signature;
   }
 
   #checkSignature({ commit, address, facts: { signature } }: Received): void {
