@@ -29,6 +29,8 @@ export interface Traits {
   readonly length: number;
   /** Of a node or root. */
   readonly totals: Readonly<Totals>;
+  /** Names of the deepest key below, as far as it is known. */
+  readonly levels: number;
   /** A node's first and last name. */
   readonly first: Uint8Array;
   readonly last: Uint8Array;
@@ -51,6 +53,7 @@ export const PLAIN_TRAITS: Omit<Traits, 'kind'> = {
   level: 0,
   length: 0,
   totals: NO_TOTALS,
+  levels: 0,
   first: EMPTY,
   last: EMPTY,
   ended: true,

@@ -14,7 +14,7 @@
 import { compareBytes, concatBytes, EMPTY, equalBytes } from '../ground/bytes.js';
 import { badPack, isRegaliaError } from '../ground/errors.js';
 import { readU32 } from '../ground/integers.js';
-import { INDEX_BYTES_MAX, INDEX_PART_BYTES_MAX } from '../ground/limits.js';
+import { INDEX_BYTES_MAX, INDEX_PART_BYTES_MAX, KEY_BYTES_MAX } from '../ground/limits.js';
 import { Options, signal } from '../ground/options.js';
 import { Pace } from '../ground/pause.js';
 import type { Automaton } from '../kernels/automata.js';
@@ -87,6 +87,8 @@ function* treeKeys(cache: NodeCache, root: WalkedRoot): Generator<Uint8Array, vo
   const inner = (prefix: Uint8Array, { node, index }: Spot): Uint8Array =>
     concatBytes([prefix, node.name(index), Uint8Array.of(NUL)]);
   for (const { spot, parent } of walkMap(cache, map, EMPTY, inner)) {
+    // What was moved may be at a key that is longer than any that can be asked for.
+    if (parent.length + spot.node.nameLength(spot.index) >= KEY_BYTES_MAX) continue;
     yield concatBytes([parent, spot.node.name(spot.index)]);
   }
 }

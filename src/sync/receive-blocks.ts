@@ -13,10 +13,11 @@ import type { Blocks } from '../blocks/blocks.js';
 import { BodyWriter } from '../blocks/body.js';
 import { chunkBytes } from '../chunks/chunk.js';
 import { decodeManifest, linkManifest, type Manifest } from '../chunks/manifest.js';
+import type { Engine } from '../engine/engine.js';
 import { BLOCK_HEADER, BlockKind, readBlockHeader } from '../ground/block-header.js';
 import { BoundedMap } from '../ground/bounded-map.js';
-import { isRegaliaError } from '../ground/errors.js';
-import { PENDING_MAX } from '../ground/limits.js';
+import { isRegaliaError, type RegaliaError } from '../ground/errors.js';
+import { KEY_NAMES_MAX, PENDING_MAX } from '../ground/limits.js';
 import { decodeMap } from '../log/maps.js';
 import { type CheckedNode, checkNode, linkNode, type Reference } from '../tree/check-node.js';
 import type { Node } from '../tree/node.js';
@@ -48,6 +49,28 @@ interface CheckedTree {
 /** Blocks of the store that are remembered, and blocks that are staged before they are written. */
 const KNOWN_MAX = 16_384;
 
+/** Nodes with so many levels below them are remembered: honest ones have few, liars many. */
+const DEEP_LEVELS = 256;
+
+/** How deep they are, by the store's engine: over all that came. */
+const deepNodes = new WeakMap<Engine, BoundedMap<string, number>>();
+
+function deepOf(engine: Engine): BoundedMap<string, number> {
+  const deep = deepNodes.get(engine) ?? new BoundedMap(KNOWN_MAX);
+  deepNodes.set(engine, deep);
+  return deep;
+}
+
+/** The names of the deepest key below a reference, as far as it is known. */
+function levelsBelow(reference: Reference, known: Known | undefined): number {
+  const isMap = reference.kind === 'node' || reference.kind === 'root';
+  return isMap ? reference.names + (known?.levels ?? 0) : 0;
+}
+
+function tooDeep(levels: number): RegaliaError {
+  return refused(`at most ${KEY_NAMES_MAX} names in a key`, `${levels}`);
+}
+
 export class BlockReceiver {
   readonly #blocks: Blocks;
   readonly #writer: BlockWriter;
@@ -60,10 +83,12 @@ export class BlockReceiver {
   #young = new Map<string, Known>();
   #old = new Map<string, Known>();
   readonly #here = new BoundedMap<string, Known>(KNOWN_MAX);
+  readonly #deep: BoundedMap<string, number>;
   stored = 0;
 
   constructor(blocks: Blocks, writer: BlockWriter, contents: boolean) {
     this.#blocks = blocks;
+    this.#deep = deepOf(blocks.engine);
     this.#writer = writer;
     this.#contents = contents;
   }
@@ -108,6 +133,7 @@ export class BlockReceiver {
     const traits = this.#admit(plain, this.#body);
     const id = this.#writer.put(this.#body, plain.length, address);
     this.#young.set(key, { id, ...traits });
+    if (traits.levels >= DEEP_LEVELS) this.#deep.set(key, traits.levels);
     this.stored++;
     if (this.#pending.size >= PENDING_MAX) {
       throw refused(`at most ${PENDING_MAX} blocks that nothing names yet`, 'more');
@@ -122,7 +148,7 @@ export class BlockReceiver {
     const kind = plain[0] as BlockKind;
     if (kind === BlockKind.node || kind === BlockKind.root) {
       const { references } = this.#checkTree(plain).checked;
-      for (const one of references) if (isPending(one.address)) this.#idOf(one);
+      for (const one of references) if (isPending(one.address)) this.#knownOf(one);
     } else if (kind === BlockKind.manifest) {
       const manifest = decodeManifest(plain);
       for (let i = 0; i < manifest.count; i++) {
@@ -194,7 +220,8 @@ export class BlockReceiver {
     this.#writer.uses(id);
     const plain = this.#read(id, address);
     if (plain === undefined) return undefined;
-    const known = { id, ...this.#traits(plain) };
+    const traits = this.#traits(plain);
+    const known = { id, ...traits, levels: this.#deep.get(key) ?? traits.levels };
     this.#here.set(key, known);
     return known;
   }
@@ -237,9 +264,15 @@ export class BlockReceiver {
       case BlockKind.node:
       case BlockKind.root: {
         const { node, checked, traits } = this.#checkTree(plain);
-        const ids = checked.references.map((reference) => this.#idOf(reference));
+        let { levels } = checked;
+        const ids = checked.references.map((reference) => {
+          const known = this.#knownOf(reference);
+          levels = Math.max(levels, levelsBelow(reference, known));
+          return known?.id ?? 0;
+        });
+        if (levels > KEY_NAMES_MAX) throw tooDeep(levels);
         linkNode(body, node.level, checked, ids);
-        return traits;
+        return { ...traits, levels };
       }
       case BlockKind.manifest:
         return this.#admitManifest(plain, body);
@@ -257,16 +290,16 @@ export class BlockReceiver {
     }
   }
 
-  /** The id of what a reference names, once it agrees. */
-  #idOf(reference: Reference): number {
+  /** What a reference names, once it agrees; undefined of a content that is left out. */
+  #knownOf(reference: Reference): Known | undefined {
     const { address, kind } = reference;
     const known = this.#resolve(address);
     if (known === undefined) {
-      if (kind === 'content' && !this.#contents) return 0;
+      if (kind === 'content' && !this.#contents) return undefined;
       throw absent(address);
     }
     agreeReference(reference, known);
-    return known.id;
+    return known;
   }
 
   #admitManifest(plain: Uint8Array, body: BodyWriter): Traits {

@@ -54,8 +54,16 @@ export type Reference =
        */
       readonly last: Uint8Array | undefined;
       readonly previous: Uint8Array | undefined;
+      /** Names from the node's map to the record whose map it is; 0 of an inner node's child. */
+      readonly names: number;
     }
-  | { readonly kind: 'root'; readonly address: Address; readonly totals: Readonly<Totals> }
+  | {
+      readonly kind: 'root';
+      readonly address: Address;
+      readonly totals: Readonly<Totals>;
+      /** The same, of the record that is the bucket. */
+      readonly names: number;
+    }
   | {
       readonly kind: 'metadata' | 'content';
       readonly address: Address;
@@ -69,6 +77,8 @@ export interface CheckedNode {
   /** A leaf's: for each record, the index of its first reference. */
   readonly firstLinks: readonly number[];
   readonly totals: Totals;
+  /** The names of the deepest key that lies in the node itself. */
+  readonly levels: number;
   /** A leaf's, in the sense of the boundary rule. */
   readonly plainLength: number;
 }
@@ -128,11 +138,12 @@ function checkInner(node: Node): CheckedNode {
     if (totals.entries === 0) fail(node, node.recordStart(i), 'an entry', 'none');
     addClaimed(sum, totals);
     const address = node.childAddress(i);
-    references.push({ kind: 'node', address, level: node.level - 1, totals, last, previous });
+    const level = node.level - 1;
+    references.push({ kind: 'node', address, level, totals, last, previous, names: 0 });
     previous = last;
   }
   const plainLength = INNER_ENTRY_LENGTH * node.count;
-  return { references, firstLinks: [], totals: sum, plainLength };
+  return { references, firstLinks: [], totals: sum, levels: 0, plainLength };
 }
 
 /** The prefix is all that the first and the last name share. */
@@ -169,6 +180,8 @@ interface LeafHow {
   /** Whether it is a root's: one record without a name, that may be empty. */
   readonly isRoot?: boolean;
   readonly closer: RecordCheck | undefined;
+  /** Names from the node's map to the records; default 1. */
+  readonly levels?: number;
   /** The record that the map is inside of. */
   readonly around?: CheckedRecord;
 }
@@ -180,14 +193,20 @@ class LeafCheck implements CheckedRecord {
   readonly #isRoot: boolean;
   readonly #closer: RecordCheck | undefined;
   readonly #around: CheckedRecord | undefined;
+  /** Names to its records, and to those that lie deepest within. */
+  readonly #levels: number;
+  #deepest: number;
   #index = 0;
   readonly #references: Reference[] = [];
   readonly #used = new Set<number>();
   readonly #totals = { ...NO_TOTALS };
   #plainLength = 0;
 
-  constructor(node: Node, { inlineMax, isRoot = false, closer, around }: LeafHow) {
+  constructor(node: Node, how: LeafHow) {
+    const { inlineMax, isRoot = false, closer, around, levels = isRoot ? 0 : 1 } = how;
     this.#node = node;
+    this.#levels = levels;
+    this.#deepest = levels;
     this.#inlineMax = inlineMax;
     this.#isRoot = isRoot;
     this.#closer = closer;
@@ -223,7 +242,7 @@ class LeafCheck implements CheckedRecord {
       fail(node, node.start + NODE_HEADER + 4, expected, `${node.shapes.length} shapes`);
     }
     const [references, totals, plainLength] = [this.#references, this.#totals, this.#plainLength];
-    return { references, firstLinks, totals, plainLength };
+    return { references, firstLinks, totals, levels: this.#deepest, plainLength };
   }
 
   #record(index: number): void {
@@ -287,13 +306,13 @@ class LeafCheck implements CheckedRecord {
     if (form === CHILD_MAP) {
       if (totals.entries === 0) reader.fail('an entry below', 'none');
       const address = this.#address(reader);
-      const ends = { level: undefined, last: undefined, previous: undefined };
+      const ends = { level: undefined, last: undefined, previous: undefined, names: this.#levels };
       this.#references.push({ kind: 'node', address, totals, ...ends });
       return 0;
     }
     const address = reader.bytes(ADDRESS_LENGTH).slice();
     if (!isAddress(address)) reader.fail('an address of a known algorithm', hex(address));
-    this.#references.push({ kind: 'root', address, totals });
+    this.#references.push({ kind: 'root', address, totals, names: this.#levels });
     return 0;
   }
 
@@ -308,7 +327,9 @@ class LeafCheck implements CheckedRecord {
     const inner = inlineNode(this.#node, body);
     // A record in it is shorter than the map, so what lies in that one has still less room.
     const inlineMax = plainLength - LEAF_ENTRY_OVERHEAD - 1;
-    const found = new LeafCheck(inner, { inlineMax, closer: this.#closer, around: this }).run();
+    const how = { inlineMax, closer: this.#closer, levels: this.#levels + 1, around: this };
+    const found = new LeafCheck(inner, how).run();
+    this.#deepest = Math.max(this.#deepest, found.levels);
     if (found.plainLength !== plainLength) {
       reader.fail(`a plain length of ${found.plainLength}`, `${plainLength}`);
     }

@@ -178,3 +178,14 @@ t.test('an index that a sender made up costs no more than its bytes', async (t) 
   await openPackIndex({ size, read });
   t.ok(reads.reduce((sum, length) => sum + length, 0) < size - trailerOf(packed).indexAt + 99);
 });
+
+t.test('a key that grew too long by a move is left out, and the pack is whole', async (t) => {
+  const store = await seededStore();
+  const names = (letter: string, count: number) => `/${letter.repeat(200)}`.repeat(count);
+  await store.transact((tx) => tx.put(names('x', 15), 's', bytes('deep')));
+  await store.transact((tx) => tx.move(names('x', 1), names('y', 10)));
+  const packed = await pack({ store });
+  const index = await open(packed);
+  t.equal(index.has(names('y', 10)), true);
+  t.equal(index.size, 20);
+});
