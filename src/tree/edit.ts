@@ -414,7 +414,9 @@ class Region {
         continue;
       }
       at++;
-      if (above?.childIs(index, next.address) !== true) out.push(changeTo(next, next.bytes));
+      // What comes behind an end may make a natural one of it, and leave the node as it is.
+      const isSame = above?.childIs(index, next.address) === true && above.cut(index) === next.cut;
+      if (!isSame) out.push(changeTo(next, next.bytes));
     }
     for (; at < fresh.length; at++) out.push(changeTo(fresh[at], fresh[at].bytes));
   }

@@ -63,7 +63,7 @@ class ListSource implements EditSource {
 
 async function fixture() {
   const blocks = new Blocks(openMemory());
-  await blocks.reserve(20_000);
+  await blocks.reserve(runs(20_000));
   const cache = new NodeCache(blocks, 64 * 1024 * 1024);
   const writer = new NodeWriter(cache, new BlockWriter(blocks), SHA256);
   return { cache, writer };
@@ -213,4 +213,19 @@ t.test('entries replaced by others as long leave what a build at once makes', as
     }),
     { numRuns: runs(300) },
   );
+});
+
+t.test('an end that becomes natural is noted, also where its node stays as it is', async (t) => {
+  const { cache, writer } = await fixture();
+  const names = MINED.slice(0, 607);
+  const model: Edits = new Map(names.map((name, i) => [name, 'x'.repeat((i * 7) % 150)]));
+  const root = rootOf(cache, editMapNow(writer, undefined, new ListSource(model)));
+  // The second is longer than the window that its neighbour's end looks at.
+  const edits: Edits = new Map(
+    [names[0], names[553]].map((name) => [`${name}`, '0'.repeat(2_031)]),
+  );
+  const edited = editMapNow(writer, root, new ListSource(edits));
+  for (const [key, contents] of edits) model.set(key, contents);
+  const rebuilt = editMapNow(writer, undefined, new ListSource(model));
+  t.equal(nameOf(edited, ''), nameOf(rebuilt, ''));
 });
