@@ -4,7 +4,7 @@
  */
 import t from 'tap';
 import { type Address, addressText, parseAddress } from '../../src/blocks/address.js';
-import { type Event, joinEvents } from '../../src/clock/event.js';
+import { counted, type Event, joinEvents } from '../../src/clock/event.js';
 import { SHA256 } from '../../src/ground/block-header.js';
 import { hex, unhex } from '../../src/ground/bytes.js';
 import { actorFromSeed, Regalia } from '../../src/index.js';
@@ -139,7 +139,7 @@ t.test('where signatures are required they are of the whole chain', async (t) =>
     actor: ALICE.publicKey,
     parents: [first],
     mapsBefore: mapsBefore([parent]),
-    stamp: 50,
+    stamp: counted('111', parent.commit.stamp),
   });
   const signature = await signCommit(ALICE, commitAddress(commit));
   later.sendCommit(commit, { signature });

@@ -158,7 +158,7 @@ t.test('no volume is where there is a folder, a file or nothing', async (t) => {
   t.equal(readVolume(path.join(folder, 'file')), undefined);
   t.equal(readVolume(path.join(folder, 'none')), undefined);
   mkdirSync(path.join(folder, 'VOLUME'));
-  t.throws(() => readVolume(folder), { code: 'REGALIA_IO' });
+  t.throws(() => readVolume(folder), { code: 'REGALIA_FORMAT' });
 });
 
 t.test('segments are listed by number with their sizes, and nothing else is', async (t) => {
