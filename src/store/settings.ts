@@ -18,7 +18,7 @@ import type { OpenOptions, RegaliaOptions, StreamOptions } from './options.js';
 const CACHE_BYTES = 64 * 1024 * 1024;
 const CONTENT_CACHE_BYTES = 32 * 1024 * 1024;
 const TRANSACTION_BYTES = 160 * 1024 * 1024;
-/** Whoever signs may have to confirm it by hand. */
+/** Who signs may have to confirm it by hand. */
 const SIGN_TIMEOUT_MS = 60_000;
 
 /** REGALIA_RULE, REGALIA_STREAM: also for what only counts beside stored rules. */
