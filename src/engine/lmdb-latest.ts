@@ -101,9 +101,12 @@ export class LatestTransaction {
     return true;
   }
 
-  /** A transaction has ended, and changed nothing or maybe something. */
-  ended(transaction: number, mayHaveChanged: boolean): void {
-    const isEmpty = !mayHaveChanged || this.look() < transaction;
+  /**
+   * A transaction has ended. One of which it is not sure that it has changed something counts as
+   * empty: by now the number may be another's, so that the meta pages don't tell.
+   */
+  ended(transaction: number, hasChanged: boolean): void {
+    const isEmpty = !hasChanged || this.look() < transaction;
     this.#empty = isEmpty ? transaction : -1;
   }
 

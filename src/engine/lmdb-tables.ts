@@ -86,9 +86,9 @@ export class LmdbTables {
   #stale: 'no' | 'yes' | 'renew' = 'renew';
   /** Transactions that put rows since there was a log. */
   #puts = 0;
-  /** The transaction that began last, and whether it may have changed the tables. */
+  /** The transaction that began last, and whether it has surely changed the tables. */
   #number = 0;
-  #mayHaveChanged = false;
+  #hasChanged = false;
 
   constructor(path: string, readOnly: boolean) {
     this.path = path;
@@ -237,7 +237,7 @@ export class LmdbTables {
   begins(work: (number: number) => void): boolean {
     const number = this.root.getWriteTxnId();
     this.#number = number;
-    this.#mayHaveChanged = false;
+    this.#hasChanged = false;
     this.refresh();
     if (!this.latest.isNext(number)) return false;
     work(number);
@@ -246,7 +246,7 @@ export class LmdbTables {
 
   /** The transaction that began last has ended. */
   ended(): void {
-    this.latest.ended(this.#number, this.#mayHaveChanged);
+    this.latest.ended(this.#number, this.#hasChanged);
     this.refresh();
   }
 
@@ -349,11 +349,11 @@ export class LmdbTables {
     put: <T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array) => {
       this.byName[table].put(key as number | Uint8Array, bytes);
       this.hasPut = true;
-      this.#mayHaveChanged = true;
+      this.#hasChanged = true;
     },
     del: <T extends Table>(table: T, key: RowKey<T>) => {
+      // Where there is no such key nothing changes: who only deletes counts as one who has not.
       this.byName[table].remove(key as number | Uint8Array);
-      this.#mayHaveChanged = true;
     },
   };
 
@@ -361,7 +361,7 @@ export class LmdbTables {
     if (row === undefined) return;
     this.#logTable?.put(WAL_KEY, encodeWalRow(row));
     this.hasPut = true;
-    this.#mayHaveChanged = true;
+    this.#hasChanged = true;
   }
 
   /** Closes the file. */
@@ -420,7 +420,7 @@ export class LmdbTables {
       // All is read before anything is put.
       for (const changes of [...unfoldedIn(this.path, row)]) applyChanges(changes, this.#target);
       this.#logTable?.remove(WAL_KEY);
-      this.#mayHaveChanged = true;
+      this.#hasChanged = true;
     });
     this.log.leave();
     // One that has just begun stays.
