@@ -4,7 +4,7 @@
  *
  * Random keys are the most expensive thing to give an ordered engine, so each extent's addresses
  * are first appended beside it (8 bytes a block, in table `addressLog`), and moved to the table
- * `addresses` by the ten thousand, sorted, a thousand at a time:
+ * `addresses` by the ten thousand, sorted:
  *
  *     addresses   first 8 digest bytes -> u48 id × n      n > 1 only where two addresses share them
  *
@@ -14,14 +14,13 @@
 import type { Batch, Engine } from '../engine/engine.js';
 import { concatBytes, EMPTY } from '../ground/bytes.js';
 import { readU48, u48Bytes } from '../ground/integers.js';
-import { Pace } from '../ground/pause.js';
 import type { Address } from './address.js';
 import { addressPrefix, blockId, PREFIX_LENGTH } from './extent.js';
 
 /** From this many on, entries beside extents are moved to the table. */
 const FOLD_FROM = 65_536;
-/** Entries moved in one transaction: some 5 ms, and others get in between. */
-const FOLD_SLICE = 1_024;
+/** Entries moved in one transaction, so that others get in between. */
+const FOLD_SLICE = 8_192;
 
 export class AddressIndex {
   readonly #engine: Engine;
@@ -100,9 +99,10 @@ export class AddressIndex {
   async #foldAll(): Promise<void> {
     this.#unfolded = 0;
     for (;;) {
-      const log = await this.#readLog();
-      if (log.extents.length === 0) break;
-      await this.#fold(log);
+      const moved = await this.#engine.write((batch) => foldSlice(batch), 'group', {
+        isLong: true,
+      });
+      if (moved === 0) break;
     }
     // The tail's ids stay true, but a long one is memory: begin again from what still lies beside
     // extents.
@@ -110,75 +110,31 @@ export class AddressIndex {
     this.#seen.clear();
     this.#loaded = false;
   }
+}
 
-  /** The oldest entries beside extents. */
-  async #readLog(): Promise<AddressLog> {
-    const log: AddressLog = { extents: [], prefixes: [], ids: [] };
-    const pace = new Pace('the index of addresses');
-    for (const { key, bytes } of this.#engine.range('addressLog')) {
-      log.extents.push(key);
-      for (let at = 0; at + PREFIX_LENGTH <= bytes.length; at += PREFIX_LENGTH) {
-        log.prefixes.push(bytes.subarray(at, at + PREFIX_LENGTH));
-        log.ids.push(blockId(key, at / PREFIX_LENGTH));
-      }
-      if (log.ids.length >= FOLD_FROM) break;
-      if (pace.due()) await pace.rest();
+/** Moves the entries of the oldest extents to the table. Returns how many. */
+function foldSlice(batch: Batch): number {
+  const entries: { prefix: Uint8Array; id: number }[] = [];
+  const extents: number[] = [];
+  for (const { key, bytes } of batch.range('addressLog')) {
+    extents.push(key);
+    for (let at = 0; at + PREFIX_LENGTH <= bytes.length; at += PREFIX_LENGTH) {
+      const prefix = bytes.subarray(at, at + PREFIX_LENGTH);
+      entries.push({ prefix, id: blockId(key, at / PREFIX_LENGTH) });
     }
-    return log;
+    if (entries.length >= FOLD_SLICE) break;
   }
-
-  /**
-   * Moves entries, all of them in order, so that each slice comes to few pages of the engine. What
-   * is broken off is begun again: an entry is in the table once, however often it is put there.
-   */
-  async #fold({ extents, prefixes, ids }: AddressLog): Promise<void> {
-    const order = inOrder(prefixes);
-    await this.#inSlices(order.length, (batch, at) => {
-      putAddress(batch, prefixes[order[at]], ids[order[at]]);
-    });
-    await this.#inSlices(extents.length, (batch, at) => batch.del('addressLog', extents[at]));
-  }
-
-  async #inSlices(count: number, step: (batch: Batch, at: number) => void): Promise<void> {
-    for (let from = 0; from < count; from += FOLD_SLICE) {
-      const until = Math.min(count, from + FOLD_SLICE);
-      const slice = (batch: Batch): void => {
-        for (let at = from; at < until; at++) step(batch, at);
-      };
-      await this.#engine.write(slice, 'group', { isLong: true });
-    }
-  }
+  entries.sort((a, b) => Buffer.compare(a.prefix, b.prefix));
+  for (const { prefix, id } of entries) putAddress(batch, prefix, id);
+  for (const extent of extents) batch.del('addressLog', extent);
+  return entries.length;
 }
 
-/** What lies beside extents. */
-interface AddressLog {
-  readonly extents: number[];
-  /** The first bytes of the digests of all their blocks, and the ids of these. */
-  readonly prefixes: Uint8Array[];
-  readonly ids: number[];
-}
-
-/** More than the entries of a log, of whose extents the last may have thousands. */
-const ENTRIES_MAX = 2 ** 17;
-
-/**
- * The places of entries in the order of their first 36 bits, which is order enough for the engine.
- * Numbers are sorted several times faster than bytes.
- */
-function inOrder(prefixes: readonly Uint8Array[]): Float64Array {
-  const keys = new Float64Array(prefixes.length);
-  for (const [entry, bytes] of prefixes.entries()) {
-    const first = ((bytes[0] << 24) | (bytes[1] << 16) | (bytes[2] << 8) | bytes[3]) >>> 0;
-    keys[entry] = (first * 16 + (bytes[4] >>> 4)) * ENTRIES_MAX + entry;
-  }
-  return keys.sort().map((key) => key % ENTRIES_MAX);
-}
-
-/** Adds an id to those that the table has for a digest's first bytes, if it is not among them. */
+/** Adds one id to those that the table has for a digest's first bytes. */
 export function putAddress(batch: Batch, prefix: Uint8Array, id: number): void {
-  const there = batch.view('addresses', prefix) ?? EMPTY;
-  for (let at = 0; at + 6 <= there.length; at += 6) if (readU48(there, at) === id) return;
-  batch.put('addresses', prefix, concatBytes([there, u48Bytes(id)]));
+  const there = batch.get('addresses', prefix);
+  const added = u48Bytes(id);
+  batch.put('addresses', prefix, there === undefined ? added : concatBytes([there, added]));
 }
 
 export function removeAddress(batch: Batch, prefix: Uint8Array, id: number): void {
