@@ -25,6 +25,8 @@ import { OneByOne } from './one-by-one.js';
 const PATCH_DEPTH = 9;
 /** Staged bytes from which a writer spills. */
 const SPILL_BYTES = 4 * 1_048_576;
+/** Bytes from which their write is long. */
+const LONG_BYTES = 262_144;
 
 export class BlockWriter {
   readonly blocks: Blocks;
@@ -156,10 +158,9 @@ export class BlockWriter {
 
   async #write(extents: ExtentBuilder[]): Promise<void> {
     try {
-      // On a thread of the engine's own.
-      await this.blocks.engine.write((batch) => putExtents(batch, extents), 'group', {
-        isLong: true,
-      });
+      // Where it is much, on a thread of the engine's own: a few fit its log.
+      const isLong = extents.reduce((sum, { stored }) => sum + stored.length, 0) > LONG_BYTES;
+      await this.blocks.engine.write((batch) => putExtents(batch, extents), 'group', { isLong });
     } catch (error) {
       // They are still wanted, and are written with the rest.
       this.#closed.unshift(...extents);
