@@ -7,8 +7,8 @@
  * place in the table, but another one with the same hash may have come before it.
  */
 
-/** Places of the base that are in the table: each fourth. */
-const STEP = 4;
+/** Places of the base that are in the table: each eighth. */
+const STEP = 8;
 const HASHED = 8;
 /** Shorter stretches are not reported. */
 export const REPEAT_BYTES_MIN = HASHED + STEP - 1;

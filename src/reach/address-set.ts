@@ -10,7 +10,7 @@ const WORDS = 4;
 const FIRST_SLOTS = 1_024;
 
 export class AddressSet {
-  /** Half of the slots are free at least; one of zeros alone is. */
+  /** A slot of zeros is free, as half of them are at least. */
   #words = new Uint32Array(WORDS * FIRST_SLOTS);
   #count = 0;
 
