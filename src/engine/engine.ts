@@ -102,10 +102,11 @@ export interface Engine extends Reads {
   readonly readOnly: boolean;
   /**
    * Runs `body` in one atomic transaction and resolves with its result once it is as durable as
-   * asked. A body that throws rejects with what it threw, and nothing is written; so does one that
-   * returns a promise, with a TypeError. Errors: REGALIA_READ_ONLY, REGALIA_CLOSED, REGALIA_FULL
-   * (nothing was written, and the handle is sound), and REGALIA_IO (outcome 'unknown', and the
-   * handle is poisoned).
+   * asked. It may run again, where a transaction came to nothing: its batch is then a new one. A
+   * body that throws rejects with what it threw, and nothing is written; so does one that returns a
+   * promise, with a TypeError. Errors: REGALIA_READ_ONLY, REGALIA_CLOSED, REGALIA_FULL (nothing was
+   * written, and the handle is sound), and REGALIA_IO (outcome 'unknown', and the handle is
+   * poisoned).
    */
   write<T>(body: (batch: Batch) => T, durability: Durability, options?: WriteOptions): Promise<T>;
   /** Makes everything written so far, by anyone, durable. */

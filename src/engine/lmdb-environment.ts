@@ -29,7 +29,7 @@ import { readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { closed, full, ioFailed, type RegaliaError } from '../ground/errors.js';
 import type { Batch, Durability, Reads } from './engine.js';
-import { lmdbError, poisonError } from './lmdb-errors.js';
+import { hasStumbled, lmdbError, poisonError } from './lmdb-errors.js';
 import { hasRoom } from './lmdb-files.js';
 import type { DataFile } from './lmdb-place.js';
 import { commitErrorOf, NO_META_SYNC, ON_THIS_THREAD } from './lmdb-root.js';
@@ -204,12 +204,12 @@ export class LmdbEnvironment {
   }
 
   async #commitThere(): Promise<void> {
-    let jobs: Job[] = [];
+    const jobs: Job[] = [];
     const work = await this.#there(() => {
-      jobs = this.#dequeue();
+      jobs.push(...this.#dequeue());
       this.#run(jobs, 'group', true);
     });
-    if (work.failure !== undefined && jobs.length === 0) jobs = this.#dequeue();
+    if (work.failure !== undefined && jobs.length === 0) jobs.push(...this.#dequeue());
     await this.#answerFlushed(jobs, work);
   }
 
@@ -240,8 +240,11 @@ export class LmdbEnvironment {
       state.abandoned = true;
       // lmdb-js's queue does not recover from a failed commit.
       this.#workerFailed = true;
-      const cause = state.putError ?? (await commitErrorOf(error));
-      return { number: state.number, failure: this.#failed(cause, state.number) };
+      const cause = await commitErrorOf(error);
+      tables.ended();
+      if (hasStumbled(cause) && !tables.isUnsure) return this.#here(work);
+      const failure = this.#failed(state.putError ?? cause, state.number);
+      return { number: state.number, failure };
     }
   }
 

@@ -42,6 +42,14 @@ const OWN_ERRORS: readonly (readonly [number, string, Coded])[] = [
   [-30_790, 'MDB_READERS_FULL', crowded],
 ];
 
+/**
+ * What LMDB says where it stumbles over its own list of free pages: key exists, not found, cursor
+ * full, page full, bad transaction, bad size, problem.
+ */
+const STUMBLES: ReadonlySet<number> = new Set([
+  -30_799, -30_798, -30_787, -30_786, -30_782, -30_781, -30_779,
+]);
+
 /** What the system calls errors in messages. */
 const SYSTEM_TEXTS: readonly (readonly [RegExp, string])[] = [
   [/No space left/i, 'ENOSPC'],
@@ -85,6 +93,16 @@ export function lmdbError(error: unknown, path: string, operation: string): Rega
   );
   const [, , coded] = own ?? [];
   return coded?.(path, error) ?? ioError(error, path, operation, { errno: systemName(error) });
+}
+
+/**
+ * Whether LMDB took back a transaction that another attempt may well bring through. lmdb-js looks
+ * for free pages in the list of them while it rewrites that list; where a page of the list has just
+ * lost its only record, it reads what is not there. LMDB's own errors come before it writes the
+ * meta page, so nothing was committed.
+ */
+export function hasStumbled(error: unknown): boolean {
+  return STUMBLES.has(numberOf(error) ?? 0);
 }
 
 /** What poisons the handle: REGALIA_IO, whatever it is, and nobody knows what was written. */

@@ -43,8 +43,6 @@ export class LatestTransaction {
   #lastPage = 0;
   /** Transactions in a row that did not follow the latest. */
   #misses = 0;
-  /** The number of the last transaction of this process, if it changed nothing. */
-  #empty = -1;
 
   /** For an environment in this folder that has just been opened; `correct` follows. */
   constructor(folder: string, pageBytes: number, readOnly: boolean) {
@@ -81,33 +79,12 @@ export class LatestTransaction {
     const committed = this.look();
     if (transaction === committed + 1) {
       this.#misses = 0;
-      return !this.#isMistaken(transaction);
+      return true;
     }
     if (++this.#misses > MISSES_MAX)
       throw new Error('the number of the latest transaction stays wrong');
     this.#put(committed);
     return false;
-  }
-
-  /**
-   * LMDB keeps what it knows of free pages from one transaction of a process to the next, and
-   * forgets it where the latest has another number than its own last one (mdb.c, `mdb_txn_renew0`).
-   * One that changed nothing had a number as well, which another process's has now.
-   */
-  #isMistaken(transaction: number): boolean {
-    if (transaction !== this.#empty + 1) return false;
-    // It ends empty too, with a number that is the latest's no more.
-    this.#empty = transaction;
-    return true;
-  }
-
-  /**
-   * A transaction has ended. One of which it is not sure that it has changed something counts as
-   * empty: by now the number may be another's, so that the meta pages don't tell.
-   */
-  ended(transaction: number, hasChanged: boolean): void {
-    const isEmpty = !hasChanged || this.look() < transaction;
-    this.#empty = isEmpty ? transaction : -1;
   }
 
   /** Whether reads may have begun on a state before one that was seen. They will not any more. */

@@ -10,10 +10,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
+import { copyBytes } from '../ground/bytes.js';
 import { corrupt, errnoOf, mapFull, type RegaliaError } from '../ground/errors.js';
 import { utf8Bytes } from '../ground/text.js';
 import { type Durability, type EngineStats, type RowKey, TABLES, type Table } from './engine.js';
 import { type KeptRange, keepKey, keyOf } from './kept-keys.js';
+import { hasStumbled } from './lmdb-errors.js';
 import { LatestTransaction } from './lmdb-latest.js';
 import { MAP_BYTES } from './lmdb-machine.js';
 import { DataFile } from './lmdb-place.js';
@@ -55,6 +57,8 @@ const FOLLOW_PAUSE_MS = 1;
 const PATH_BYTES = 16_384;
 /** The end of the map, which only the log and what deletes may use. */
 const KEPT_BYTES = 64 << 20;
+/** How often a transaction is tried again over which LMDB stumbles. */
+const STUMBLES_MAX = 8;
 /** No records. */
 const NONE: Span = { above: 0, until: 0 };
 
@@ -86,9 +90,6 @@ export class LmdbTables {
   #stale: 'no' | 'yes' | 'renew' = 'renew';
   /** Transactions that put rows since there was a log. */
   #puts = 0;
-  /** The transaction that began last, and whether it has surely changed the tables. */
-  #number = 0;
-  #hasChanged = false;
 
   constructor(path: string, readOnly: boolean) {
     this.path = path;
@@ -150,7 +151,7 @@ export class LmdbTables {
   /** The log's row, a view that the next read of a table spoils. */
   #storedRow(): Uint8Array | undefined {
     const row = this.#logTable?.getBinaryFast(WAL_KEY);
-    return row && new Uint8Array(row.buffer, row.byteOffset, row.length);
+    return row && viewOf(row);
   }
 
   /** The row as the log has it, if it changed it. */
@@ -217,8 +218,23 @@ export class LmdbTables {
     if (this.latest.fileBytes > this.#mapBytes) throw mapFull(this.path, this.#mapBytes);
   }
 
-  /** Does something while nobody else writes, in a transaction that follows the latest. */
+  /**
+   * Does something while nobody else writes, in a transaction that follows the latest: again, where
+   * LMDB stumbled.
+   */
   transaction(work: (number: number) => void, flags = ON_THIS_THREAD): void {
+    for (let stumbles = 0; ; stumbles++) {
+      try {
+        this.#transact(work, flags);
+        return;
+      } catch (error) {
+        if (!hasStumbled(error) || this.isUnsure || stumbles === STUMBLES_MAX) throw error;
+      }
+      this.#reshape();
+    }
+  }
+
+  #transact(work: (number: number) => void, flags: number): void {
     let begun = false;
     this.checkMap();
     // One that did not follow the latest ends empty.
@@ -233,20 +249,37 @@ export class LmdbTables {
     }
   }
 
+  /**
+   * Gives the list of free pages another shape, in which the same transaction does not stumble
+   * again: puts a row as it is.
+   */
+  #reshape(): void {
+    const { meta } = this.byName;
+    this.resetReads();
+    const [key] = meta.getKeys({ limit: 1 });
+    const put = (): void => {
+      const row = key === undefined ? undefined : meta.getBinaryFast(key);
+      if (row !== undefined) meta.put(key as Uint8Array, copyBytes(viewOf(row)));
+    };
+    try {
+      this.#transact(put, ON_THIS_THREAD);
+    } catch (error) {
+      if (!hasStumbled(error)) throw error;
+    }
+  }
+
   /** Works in a transaction that has begun, if it follows the latest. `ended` follows. */
   begins(work: (number: number) => void): boolean {
     const number = this.root.getWriteTxnId();
-    this.#number = number;
-    this.#hasChanged = false;
     this.refresh();
     if (!this.latest.isNext(number)) return false;
     work(number);
     return true;
   }
 
-  /** The transaction that began last has ended. */
+  /** A transaction has ended: no read may begin on a state before it. */
   ended(): void {
-    this.latest.ended(this.#number, this.#hasChanged);
+    this.latest.look();
     this.refresh();
   }
 
@@ -349,10 +382,8 @@ export class LmdbTables {
     put: <T extends Table>(table: T, key: RowKey<T>, bytes: Uint8Array) => {
       this.byName[table].put(key as number | Uint8Array, bytes);
       this.hasPut = true;
-      this.#hasChanged = true;
     },
     del: <T extends Table>(table: T, key: RowKey<T>) => {
-      // Where there is no such key nothing changes: who only deletes counts as one who has not.
       this.byName[table].remove(key as number | Uint8Array);
     },
   };
@@ -361,7 +392,6 @@ export class LmdbTables {
     if (row === undefined) return;
     this.#logTable?.put(WAL_KEY, encodeWalRow(row));
     this.hasPut = true;
-    this.#hasChanged = true;
   }
 
   /** Closes the file. */
@@ -420,12 +450,16 @@ export class LmdbTables {
       // All is read before anything is put.
       for (const changes of [...unfoldedIn(this.path, row)]) applyChanges(changes, this.#target);
       this.#logTable?.remove(WAL_KEY);
-      this.#hasChanged = true;
     });
     this.log.leave();
     // One that has just begun stays.
     this.transaction(() => removeEndedLogs(this.path, this.#storedRow()));
   }
+}
+
+/** The bytes of what `getBinaryFast` returns. */
+function viewOf(row: Uint8Array): Uint8Array {
+  return new Uint8Array(row.buffer, row.byteOffset, row.length);
 }
 
 const waiting = new Int32Array(new SharedArrayBuffer(4));
@@ -451,7 +485,7 @@ export async function finishCopy(
     const table = openWalTable(root);
     const row = table?.getBinaryFast(WAL_KEY);
     if (table === undefined || row === undefined) return true;
-    const changes = missing(new Uint8Array(row.buffer, row.byteOffset, row.length).slice());
+    const changes = missing(copyBytes(viewOf(row)));
     if (changes === undefined) return false;
     const tables = openTables(root, folder);
     root.transactionSync(() => {

@@ -28,7 +28,7 @@ async function attempt(name: string, work: () => unknown): Promise<void> {
 
 /** Takes all descriptors but so many. Imports nothing from then on: that would need one. */
 function leave(free: number): void {
-  execFileSync('prlimit', ['--pid', `${process.pid}`, '--nofile=96:4096']);
+  execFileSync('prlimit', ['--pid', `${process.pid}`, '--nofile=96:']);
   const taken: number[] = [];
   try {
     for (;;) taken.push(openSync('/dev/null', 'r'));
