@@ -241,7 +241,6 @@ export class LmdbEnvironment {
       // lmdb-js's queue does not recover from a failed commit.
       this.#workerFailed = true;
       const cause = await commitErrorOf(error);
-      tables.ended();
       if (hasStumbled(cause) && !tables.isUnsure) return this.#here(work);
       const failure = this.#failed(state.putError ?? cause, state.number);
       return { number: state.number, failure };
